@@ -1,0 +1,74 @@
+# Everything sets itself up: only python3 (3.11 or newer, with venv) and make have to be there.
+# Variables: PYTHON, TORCH_INDEX (package index with the CPU build of torch), PIP_ARGS, DATA, OUTPUT.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+PIP_ARGS ?=
+DATA ?= ../shared/data
+OUTPUT ?= output
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help venv demo test test-lib test-slicer test-slow test-gpu evaluate benchmark lint format clean
+
+help:
+	@echo "make demo       register a sample brain and write $(OUTPUT)/demo"
+	@echo "make test       lint, library tests, Slicer tests"
+	@echo "make test-slow  the tests that take minutes; make test-gpu: those that need a GPU"
+	@echo "make evaluate   the study of the README's table, with the images in DATA=$(DATA)"
+	@echo "make benchmark  time and memory, with the images in DATA=$(DATA)"
+	@echo "make lint, make format, make clean"
+
+venv: $(INSTALLED)
+
+# the stamp is newer than both files once their packages are installed
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is older. Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" || { \
+	  echo "'$(PYTHON)' cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_ARGS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	  -c constraints.txt -e '.[slicer,test]'
+	touch $@
+
+demo: venv
+	$(BIN)/deepregistration demo --output $(OUTPUT)/demo
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint test-lib test-slicer
+
+test-lib: venv
+	$(PYTEST) Testing/Lib -m "not slow and not gpu"
+
+# apart from the library's tests: they boot Slicer's scene and Qt once per process
+test-slicer: venv
+	$(PYTEST) Testing/Slicer -m "not slow and not gpu"
+
+test-slow: venv
+	$(PYTEST) Testing -m "slow and not gpu"
+
+# exit code 5 of pytest: no test was selected, which is no failure while no job needs a GPU
+test-gpu: venv
+	$(PYTEST) Testing -m gpu || test $$? -eq 5
+
+evaluate: venv
+	$(BIN)/deepregistration evaluate fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+
+benchmark: venv
+	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
+
+clean:
+	rm -rf $(VENV) $(OUTPUT) build dist .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
