@@ -1,0 +1,4 @@
+"""Atlases: folders of images by age, their masks, labels and label names.
+
+May import `geometry` and `images`. Start with `fetal_atlas.py`.
+"""

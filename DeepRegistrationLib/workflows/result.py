@@ -1,0 +1,96 @@
+"""What every registration returns."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from DeepRegistrationLib.atlases.label_names import Segment
+from DeepRegistrationLib.images.volume import Volume
+
+
+class Trust(StrEnum):
+    """The confidence in one word."""
+
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    """Not to be trusted: exit code 4, and Slicer does not apply the transform."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far the result may be trusted.
+
+    Attributes:
+        value: 0 (certainly wrong) to 1 (certainly right).
+        trust: the value in one word.
+        reason: one sentence for the user.
+        evidence: name -> number that led to the value, for the log and the report.
+    """
+
+    value: float
+    trust: Trust
+    reason: str
+    evidence: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class NamedTransform:
+    """A linear map with the names of its frames.
+
+    Attributes:
+        matrix: (4, 4) float64; target RAS from source RAS [mm].
+        source: frame it maps from, in words ("subject RAS").
+        target: frame it maps to, in words ("atlas RAS").
+    """
+
+    matrix: np.ndarray
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationResult:
+    """Result of a registration job, in memory.
+
+    Attributes:
+        job: the job's name.
+        method: the method that gave the result.
+        device: where it was computed, in words.
+        transforms: name (`target_from_source`) -> map. The first is the answer: fixed from moving.
+        similarity: name of the measure -> value at the answer.
+        confidence: how far to trust it.
+        fixed: image registered to.
+        moving: image registered, on its own grid.
+        warped: moving image on the grid of the fixed one, through the answer.
+        segmentation: labels of the fixed image on the grid of the moving one; None if there are none.
+        segments: the labels that occur in `segmentation`.
+        start: map fixed from moving before the registration (centres aligned), for before/after pictures.
+        warnings: sentences for the user.
+        seconds: stage -> wall time [s].
+        settings: every setting in force, also those chosen automatically.
+        history: stage -> similarity per iteration, for the convergence plot.
+    """
+
+    job: str
+    method: str
+    device: str
+    transforms: dict[str, NamedTransform]
+    similarity: dict[str, float]
+    confidence: Confidence
+    fixed: Volume
+    moving: Volume
+    warped: Volume
+    segmentation: Volume | None
+    segments: tuple[Segment, ...]
+    start: np.ndarray
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+    settings: dict[str, object]
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def fixed_from_moving(self) -> np.ndarray:
+        """(4, 4) float64; the answer: fixed RAS from moving RAS [mm]."""
+        return next(iter(self.transforms.values())).matrix
