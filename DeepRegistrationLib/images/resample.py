@@ -1,0 +1,59 @@
+"""Bringing a volume onto another grid, through a linear map."""
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.geometry.grid import affine_grid, sample
+from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
+from DeepRegistrationLib.images.volume import Volume
+
+# points per slab: 12 MB of float64 indices
+_SLAB_POINTS = 1 << 19
+
+
+def resample(
+    volume: Volume,
+    target: VolumeGeometry,
+    moving_from_target: np.ndarray | None = None,
+    labels: bool = False,
+    outside: float = 0.0,
+) -> Volume:
+    """Values of a volume at the voxels of another grid.
+
+    A target voxel takes the interpolated value if its centre falls into a voxel of the volume, as in ITK:
+    half a voxel beyond the outermost centres still counts as inside. Indices are computed in float64 from one
+    matrix, so a far origin costs no precision; slab by slab, so memory stays small.
+
+    Args:
+        volume: the image or labels to be sampled (the moving one).
+        target: grid of the result.
+        moving_from_target: (4, 4); RAS of `volume` from RAS of `target` [mm]. None is the identity.
+        labels: nearest voxel instead of trilinear interpolation; values and type are kept exactly.
+        outside: value where the volume does not reach.
+
+    Returns:
+        Volume on `target`; float32 or float64 for images, the type of the input for labels; same device.
+    """
+    linear = np.eye(4) if moving_from_target is None else np.asarray(moving_from_target, dtype=np.float64)
+    index_matrix = volume.geometry.ijk_from_ras @ linear @ target.ras_from_ijk
+    values = volume.values if labels or volume.values.is_floating_point() else volume.values.float()
+    slices, rows, columns = target.shape_kji
+    out = torch.empty(target.shape_kji, dtype=values.dtype, device=values.device)
+    slab = max(1, _SLAB_POINTS // (rows * columns))
+    for first in range(0, slices, slab):
+        last = min(first + slab, slices)
+        ijk = affine_grid(index_matrix, (last - first, rows, columns), first)
+        out[first:last] = _sample_slab(values, ijk, labels, outside)
+    return Volume(out, target, volume.name)
+
+
+def _sample_slab(values: torch.Tensor, ijk: torch.Tensor, labels: bool, outside: float) -> torch.Tensor:
+    """(k, J, I) from float64 indices (k, J, I, 3)."""
+    size = torch.tensor(values.shape[::-1], dtype=torch.float64)
+    inside = ((ijk >= -0.5) & (ijk < size - 0.5)).all(-1).to(values.device)
+    # indices are small numbers: now float32 is precise enough (and the only type some devices have)
+    index_type = torch.float64 if values.dtype == torch.float64 else torch.float32
+    ijk = ijk.to(device=values.device, dtype=index_type)[None]
+    mode = "nearest" if labels else "bilinear"
+    sampled = sample(values[None, None], ijk, mode, "border")[0, 0]
+    return torch.where(inside, sampled, torch.full_like(sampled, outside))
