@@ -11,7 +11,7 @@ from Testing.Lib.architecture.source_tree import LIBRARY, ROOT, SLICER_SIDE, pyt
 THIS_FILE = Path(__file__).resolve()
 # absolute folders that exist on one machine only
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|farm|root|home|Users|tmp)/")
-LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|[Nn]ot sure why")
+LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|(?i:not sure why)")
 PACKAGES = [
     path for folder in (LIBRARY, SLICER_SIDE) for path in python_files(folder) if path.name == "__init__.py"
 ]
