@@ -69,7 +69,7 @@ def ras_grid(
     Returns:
         (K, J, I, 3); centres of the voxels [mm, RAS].
     """
-    return affine_grid(geometry.ras_from_ijk, geometry.shape_kji).to(device=device, dtype=dtype)
+    return affine_grid(geometry.ras_from_ijk, geometry.shape_kji).to(dtype).to(device)
 
 
 def affine_grid(matrix, shape_kji: tuple[int, int, int], first_k: int = 0) -> torch.Tensor:

@@ -169,16 +169,13 @@ def euler_xyz_extrinsic_from_matrix(rotation: torch.Tensor) -> torch.Tensor:
         is 0.
     """
     r = rotation
-    squared = r[..., 0, 0].square() + r[..., 1, 0].square()  # cos^2 b
-    locked = squared < 1e-12 if r.dtype == torch.float64 else squared < 1e-10
-    one, zero = torch.ones_like(squared), torch.zeros_like(squared)
-    b = torch.atan2(-r[..., 2, 0], torch.where(locked, zero, torch.where(locked, one, squared).sqrt()))
-    a = torch.where(
-        locked,
-        torch.atan2(-r[..., 1, 2], torch.where(locked, r[..., 1, 1], one)),
-        torch.atan2(r[..., 2, 1], torch.where(locked, one, r[..., 2, 2])),
-    )
-    c = torch.where(locked, zero, torch.atan2(r[..., 1, 0], torch.where(locked, one, r[..., 0, 0])))
+    locked = r[..., 0, 0].square() + r[..., 1, 0].square() < (1e-12 if r.dtype == torch.float64 else 1e-10)
+    one, zero = torch.ones_like(r[..., 0, 0]), torch.zeros_like(r[..., 0, 0])
+    c = torch.atan2(torch.where(locked, zero, r[..., 1, 0]), torch.where(locked, one, r[..., 0, 0]))
+    # a and b come from Rz(-c) R, so that they make up for a c that is uncertain near the locked position
+    cosine, sine = c.cos(), c.sin()
+    b = torch.atan2(-r[..., 2, 0], cosine * r[..., 0, 0] + sine * r[..., 1, 0])
+    a = torch.atan2(sine * r[..., 0, 2] - cosine * r[..., 1, 2], cosine * r[..., 1, 1] - sine * r[..., 0, 1])
     return torch.stack([a, b, c], dim=-1)
 
 

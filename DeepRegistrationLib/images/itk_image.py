@@ -1,11 +1,12 @@
-"""Volumes as SimpleITK images and back."""
+"""Volumes and displacement fields as SimpleITK images, and back."""
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.frames import itk_of_ras_from_ijk, ras_from_ijk_of_itk
+from DeepRegistrationLib.geometry.displacement import DisplacementField
+from DeepRegistrationLib.geometry.frames import itk_of_ras_from_ijk, ras_from_ijk_of_itk, ras_from_lps_points
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.volume import Volume
 
@@ -20,10 +21,7 @@ def to_sitk(volume: Volume) -> sitk.Image:
         3D image in LPS with the pixel type of the volume.
     """
     image = sitk.GetImageFromArray(volume.values.detach().cpu().contiguous().numpy())
-    origin_lps, spacing_mm, direction = itk_of_ras_from_ijk(volume.geometry.ras_from_ijk)
-    image.SetOrigin(origin_lps.tolist())
-    image.SetSpacing(spacing_mm.tolist())
-    image.SetDirection(direction.ravel().tolist())
+    _place(image, volume.geometry)
     return image
 
 
@@ -80,3 +78,49 @@ def tensor_of_array(array: np.ndarray, name: str, labels: bool) -> torch.Tensor:
             "32 bits. Renumber them."
         )
     return torch.from_numpy(np.array(array, dtype=np.int32, order="C"))
+
+
+def displacement_to_sitk(field: DisplacementField) -> sitk.Image:
+    """Copies a displacement field into the image that `sitk.DisplacementFieldTransform` takes.
+
+    Args:
+        field: fixed -> moving [mm, RAS].
+
+    Returns:
+        3D image of float64 vectors in LPS; the transform made of it resamples the moving image.
+    """
+    vectors_lps = ras_from_lps_points(field.vectors.detach().cpu().numpy().astype(np.float64))
+    image = sitk.GetImageFromArray(vectors_lps, isVector=True)
+    _place(image, field.geometry)
+    return image
+
+
+def displacement_from_sitk(image: sitk.Image, name: str = "displacement field") -> DisplacementField:
+    """Copies a displacement image as ITK and ANTs write it.
+
+    Args:
+        image: 3D, three components, LPS [mm], fixed -> moving.
+        name: named in the error.
+
+    Returns:
+        Field with float32 vectors in RAS.
+
+    Raises:
+        InputError: not three components in three dimensions; sheared or singular directions.
+    """
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 3:
+        raise InputError(
+            f"'{name}' has {image.GetNumberOfComponentsPerPixel()} values per voxel in "
+            f"{image.GetDimension()} "
+            "dimensions; a displacement field needs 3 in 3. Choose the field that ITK or ANTs wrote."
+        )
+    ras_from_ijk = ras_from_ijk_of_itk(image.GetOrigin(), image.GetSpacing(), image.GetDirection(), name)
+    vectors = ras_from_lps_points(sitk.GetArrayFromImage(image)).astype(np.float32)
+    return DisplacementField(torch.from_numpy(vectors), VolumeGeometry(vectors.shape[:3], ras_from_ijk))
+
+
+def _place(image: sitk.Image, geometry: VolumeGeometry) -> None:
+    origin_lps, spacing_mm, direction = itk_of_ras_from_ijk(geometry.ras_from_ijk)
+    image.SetOrigin(origin_lps.tolist())
+    image.SetSpacing(spacing_mm.tolist())
+    image.SetDirection(direction.ravel().tolist())

@@ -1,8 +1,9 @@
-"""Bringing a volume onto another grid, through a linear map."""
+"""Bringing a volume onto another grid, through a linear map or a displacement field."""
 
 import numpy as np
 import torch
 
+from DeepRegistrationLib.geometry.displacement import DisplacementField, moved_indices
 from DeepRegistrationLib.geometry.grid import affine_grid, sample
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.volume import Volume
@@ -47,13 +48,30 @@ def resample(
     return Volume(out, target, volume.name)
 
 
+def warp(volume: Volume, field: DisplacementField, labels: bool = False, outside: float = 0.0) -> Volume:
+    """Values of a volume where a displacement field sends each voxel.
+
+    Args:
+        volume: the moving image or labels.
+        field: fixed -> moving; its grid is the grid of the result.
+        labels: nearest voxel instead of trilinear interpolation; values and type are kept exactly.
+        outside: value where the volume does not reach.
+
+    Returns:
+        Volume on the field's grid, types as in `resample`.
+    """
+    values = volume.values if labels or volume.values.is_floating_point() else volume.values.float()
+    ijk = moved_indices(field, volume.geometry).detach()
+    return Volume(_sample_slab(values, ijk, labels, outside), field.geometry, volume.name)
+
+
 def _sample_slab(values: torch.Tensor, ijk: torch.Tensor, labels: bool, outside: float) -> torch.Tensor:
-    """(k, J, I) from float64 indices (k, J, I, 3)."""
-    size = torch.tensor(values.shape[::-1], dtype=torch.float64)
+    """(k, J, I) from indices (k, J, I, 3), in float64 where they come from a matrix."""
+    size = torch.tensor(values.shape[::-1], dtype=ijk.dtype, device=ijk.device)
     inside = ((ijk >= -0.5) & (ijk < size - 0.5)).all(-1).to(values.device)
     # indices are small numbers: now float32 is precise enough (and the only type some devices have)
     index_type = torch.float64 if values.dtype == torch.float64 else torch.float32
-    ijk = ijk.to(device=values.device, dtype=index_type)[None]
+    ijk = ijk.to(index_type).to(values.device)[None]
     mode = "nearest" if labels else "bilinear"
     sampled = sample(values[None, None], ijk, mode, "border")[0, 0]
     return torch.where(inside, sampled, torch.full_like(sampled, outside))
