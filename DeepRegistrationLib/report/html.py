@@ -1,0 +1,157 @@
+"""report.html: one file with everything inside, for a person who was not there when the job ran."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.report.page_style import STYLE
+from DeepRegistrationLib.report.picture import Picture
+from DeepRegistrationLib.workflows.result import Segment, Trust
+
+_TITLES = {"fetal-volume": "Fetal brain to atlas"}
+_ADVICE = {
+    Trust.HIGH: ("High confidence", "Look at the pictures, then use it."),
+    Trust.MODERATE: ("Moderate confidence", "Check the pictures with care before using it."),
+    Trust.LOW: ("Low confidence", "Do not use this result. It was kept so that you can see what went wrong."),
+}
+
+
+def html_report(
+    content: Mapping[str, object], pictures: Sequence[Picture], segments: Sequence[Segment] = ()
+) -> str:
+    """Builds the page.
+
+    Args:
+        content: of result.json, from `results.json_result.describe`.
+        pictures: in reading order; none if they could not be drawn.
+        segments: names and colours of the labels.
+
+    Returns:
+        HTML without any link to other files.
+    """
+    title = _TITLES.get(str(content["job"]), str(content["job"]))
+    body = [
+        f"<header><p class=product>DeepRegistration</p><h1>{escape(title)}</h1></header>",
+        _confidence(content),
+        _warnings(content["warnings"]),
+        *(_picture(picture) for picture in pictures),
+        "" if pictures else "<p>No pictures: matplotlib is not installed where this job ran.</p>",
+        _legend(segments),
+        _section("What was done", _table(_done(content))),
+        *(_transform(name, entry) for name, entry in content["transforms"].items()),
+        _section("Similarity", _table(content["similarity"])),
+        _section("Evidence behind the confidence", _table(content["confidence_evidence"])),
+        _section("Time", _table(_seconds(content["seconds"]))),
+        _section("Files used", _files({**content["inputs"], **content["models"]})),
+        _section("Versions", _table(content["versions"])),
+        "<footer>Research software, not a medical device: not for diagnosis or treatment.</footer>",
+    ]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(filter(None, body))
+        + "\n</main></body></html>\n"
+    )
+
+
+def write_report(
+    content: Mapping[str, object], pictures: Sequence[Picture], segments: Sequence[Segment], path: Path
+) -> None:
+    """Writes the page of `html_report` as UTF-8."""
+    path.write_text(html_report(content, pictures, segments), encoding="utf-8")
+
+
+def _confidence(content: Mapping[str, object]) -> str:
+    trust = Trust(content["trust"])
+    heading, advice = _ADVICE[trust]
+    value = content["confidence"]
+    number = f" <span class=number>{value:.2f} of 1</span>" if value is not None else ""
+    return (
+        f'<section class="confidence {trust}"><h2>{heading}{number}</h2>'
+        f"<p>{escape(str(content['confidence_reason']))}</p><p class=advice>{advice}</p></section>"
+    )
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
+    return f"<section class=warnings><h2>Please note</h2><ul>{items}</ul></section>"
+
+
+def _picture(picture: Picture) -> str:
+    data = base64.b64encode(picture.png).decode("ascii")
+    return (
+        f"<figure><h2>{escape(picture.title)}</h2>"
+        f'<img alt="{escape(picture.title)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+    )
+
+
+def _legend(segments: Sequence[Segment]) -> str:
+    if not segments:
+        return ""
+    items = "".join(
+        f'<li><i style="background:rgb({",".join(str(round(255 * c)) for c in segment.colour)})"></i>'
+        f"{escape(segment.name)}</li>"
+        for segment in segments
+    )
+    return f"<details><summary>{len(segments)} labels</summary><ul class=legend>{items}</ul></details>"
+
+
+def _done(content: Mapping[str, object]) -> dict[str, object]:
+    return {"method": content["method"], "computed on": content["device"], **content["settings"]}
+
+
+def _transform(name: str, entry: Mapping[str, object]) -> str:
+    matrix = np.array(entry["matrix"])
+    rows = "".join("<tr>" + "".join(f"<td>{value:.6f}</td>" for value in row) + "</tr>" for row in matrix)
+    scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
+    cosine = np.clip((np.trace(matrix[:3, :3]) / scale - 1) / 2, -1, 1)
+    words = f"Turned by {np.degrees(np.arccos(cosine)):.1f} degrees"
+    words += f", scaled by {scale:.3f}" if abs(scale - 1) > 1e-4 else ""
+    return _section(
+        f"Transform {name}",
+        f"<p>Maps points of {escape(str(entry['from']))} to {escape(str(entry['to']))}, in mm. {words}.</p>"
+        f"<div class=wide><table class=matrix>{rows}</table></div>",
+    )
+
+
+def _seconds(seconds: Mapping[str, float]) -> dict[str, str]:
+    shown = {stage: f"{value:.2f} s" for stage, value in seconds.items()}
+    return {**shown, "together": f"{sum(seconds.values()):.2f} s"}
+
+
+def _files(files: Mapping[str, Mapping[str, str]]) -> str:
+    rows = "".join(
+        f"<tr><th>{escape(role)}</th><td>{escape(entry['file'])}</td>"
+        f"<td class=sum>{escape(entry['sha256'])}</td></tr>"
+        for role, entry in files.items()
+    )
+    return f"<div class=wide><table>{rows}</table></div><p class=faint>Third column: SHA-256 of the file.</p>"
+
+
+def _section(title: str, inside: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{inside}</section>" if inside else ""
+
+
+def _table(entries: Mapping[str, object]) -> str:
+    rows = "".join(
+        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(_text(value))}</td></tr>"
+        for name, value in entries.items()
+    )
+    return f"<table>{rows}</table>" if rows else ""
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(_text(item) for item in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,20 @@
+"""A picture of a report; kept apart from the drawing, so that the page can be built without matplotlib."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture with what is to be seen on it.
+
+    Attributes:
+        name: for file names.
+        title: heading.
+        caption: what is seen, in one or two sentences.
+        png: the file.
+    """
+
+    name: str
+    title: str
+    caption: str
+    png: bytes
