@@ -1,0 +1,150 @@
+"""Nodes to arrays, matrices and files, and back: the only file that knows how MRML holds them.
+
+A volume is taken and given in its own RAS [mm]: whatever transform it stands under stays out of its matrix.
+Arrays are (K, J, I). A transform node on an image holds target RAS from image RAS ("to parent").
+Only functions named `create` or `load` add nodes to the scene; no node given is changed. For labels see
+`MrmlLabels.py`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+
+from DeepRegistrationLib.errors import InputError, RegistrationError
+
+
+def rasFromIjk(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """(4, 4) float64; the volume's own RAS [mm] from voxel index (i, j, k)."""
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str) -> None:
+    """Refuses what cannot be written as one scalar image.
+
+    Args:
+        volume: the node.
+        role: what it is chosen for, for the text ("fetal brain").
+
+    Raises:
+        InputError: no node, not in the scene any more, without voxels, in colour, or a single slice.
+    """
+    if volume is None or volume.GetScene() is None:
+        raise InputError(f"No volume is chosen as {role}. Load one and choose it in the panel.")
+    image = volume.GetImageData()
+    if image is None or min(image.GetDimensions()) < 1 or image.GetPointData().GetScalars() is None:
+        raise InputError(f"The volume '{volume.GetName()}' ({role}) has no voxels. Load it again.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise InputError(
+            f"The volume '{volume.GetName()}' ({role}) has {image.GetNumberOfScalarComponents()} values in "
+            "each voxel; one is needed. Take one component out of it with the module Vector to Scalar Volume."
+        )
+    if min(image.GetDimensions()) < 2:
+        size = " x ".join(str(n) for n in image.GetDimensions())
+        raise InputError(
+            f"The volume '{volume.GetName()}' ({role}) is a single slice ({size} voxels). Choose a 3D volume."
+        )
+
+
+def arrayOf(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """(K, J, I) copy of the voxels."""
+    return slicer.util.arrayFromVolume(volume).copy()
+
+
+def createVolume(
+    array: np.ndarray, rasFromIjkMatrix: np.ndarray, name: str, className: str = "vtkMRMLScalarVolumeNode"
+) -> slicer.vtkMRMLVolumeNode:
+    """Adds a volume to the scene.
+
+    Args:
+        array: (K, J, I).
+        rasFromIjkMatrix: (4, 4); own RAS [mm] from voxel index.
+        name: of the node.
+        className: of the node.
+    """
+    matrix = slicer.util.vtkMatrixFromArray(np.asarray(rasFromIjkMatrix, dtype=np.float64))
+    return slicer.util.addVolumeFromArray(array, ijkToRAS=matrix, name=name, nodeClassName=className)
+
+
+def writeVolume(volume: slicer.vtkMRMLVolumeNode, path: Path) -> None:
+    """Writes the voxels with the volume's own RAS matrix; a transform above it stays out.
+
+    Raises:
+        RegistrationError: the file cannot be written.
+    """
+    # a storage node of its own: that of the volume keeps saying where the volume came from
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    storage.SetUseCompression(False)
+    if not storage.WriteData(volume):
+        raise RegistrationError(
+            f"The volume '{volume.GetName()}' could not be written to the temporary folder '{path.parent}'. "
+            "Free some space there and try again."
+        )
+
+
+def loadVolume(path: Path, name: str, className: str = "vtkMRMLScalarVolumeNode") -> slicer.vtkMRMLVolumeNode:
+    """Adds a volume from a file (NRRD, NIfTI, MetaImage, first file of a DICOM series).
+
+    The node keeps no reference to the file: it is saved with the scene, wherever the file was.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    volume = slicer.mrmlScene.AddNewNodeByClass(className, name)
+    _read(slicer.vtkMRMLVolumeArchetypeStorageNode(), volume, path)
+    volume.CreateDefaultDisplayNodes()
+    return volume
+
+
+def loadSegmentation(path: Path, name: str) -> slicer.vtkMRMLSegmentationNode:
+    """Adds a segmentation from a .seg.nrrd file, shown as outlines with a light fill.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    _read(slicer.vtkMRMLSegmentationStorageNode(), segmentation, path)
+    segmentation.CreateDefaultDisplayNodes()
+    segmentation.GetDisplayNode().SetOpacity2DFill(0.25)
+    return segmentation
+
+
+def createText(text: str, name: str) -> slicer.vtkMRMLTextNode:
+    """Adds a text, saved with the scene."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", name)
+    node.SetText(text)
+    return node
+
+
+def createLinearTransform(targetFromSource: np.ndarray, name: str) -> slicer.vtkMRMLTransformNode:
+    """Adds a linear transform.
+
+    Args:
+        targetFromSource: (4, 4); becomes the transform to the parent: nodes under it are in source RAS [mm].
+        name: of the node.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(targetFromSource, np.float64)))
+    return node
+
+
+def matrixOf(transform: slicer.vtkMRMLTransformNode) -> np.ndarray:
+    """(4, 4) float64; parent RAS [mm] from the RAS of nodes under a linear transform.
+
+    Raises:
+        InputError: the transform is not linear.
+    """
+    if not transform.IsLinear():
+        raise InputError(f"The transform '{transform.GetName()}' is not linear. Choose a linear one.")
+    return slicer.util.arrayFromTransformMatrix(transform)
+
+
+def _read(storage: slicer.vtkMRMLStorageNode, node: slicer.vtkMRMLNode, path: Path) -> None:
+    storage.SetFileName(str(path))
+    if not path.is_file() or not storage.ReadData(node):
+        slicer.mrmlScene.RemoveNode(node)
+        raise InputError(f"The file '{path}' cannot be read. It is missing, damaged, or of an unknown kind.")
