@@ -109,10 +109,8 @@ def moved_indices(field: DisplacementField, moving: VolumeGeometry) -> torch.Ten
     Returns:
         (K, J, I, 3); continuous index (i, j, k) of `moving` for each voxel of the field.
     """
-    vectors = field.vectors
-    start = affine_grid(moving.ijk_from_ras @ field.geometry.ras_from_ijk, field.geometry.shape_kji)
-    linear = torch.from_numpy(moving.ijk_from_ras[:3, :3]).to(vectors.dtype).to(vectors.device)
-    return start.to(vectors.dtype).to(vectors.device) + vectors @ linear.T
+    start, index_from_mm = _start_and_scale(field, moving)
+    return start + field.vectors @ index_from_mm
 
 
 def invert(
@@ -134,15 +132,14 @@ def invert(
 
     Source: Chen et al., "A simple fixed-point approach to invert a deformation field", Medical Physics 2008.
     """
-    inverse = DisplacementField(-field.vectors, field.geometry)
+    start, index_from_mm = _start_and_scale(field, field.geometry)
+    inverse = -field.vectors
     for _ in range(iterations):
-        vectors = -vectors_at(field, moved_indices(inverse, field.geometry))
-        change = (vectors - inverse.vectors).detach().norm(dim=-1).max()
-        inverse = DisplacementField(vectors, field.geometry)
-        if change <= tolerance_mm:
+        before, inverse = inverse, -vectors_at(field, start + inverse @ index_from_mm)
+        if (inverse - before).detach().norm(dim=-1).max() <= tolerance_mm:
             break
-    residual = inverse.vectors + vectors_at(field, moved_indices(inverse, field.geometry))
-    return inverse, residual.norm(dim=-1)
+    residual = inverse + vectors_at(field, start + inverse @ index_from_mm)
+    return DisplacementField(inverse, field.geometry), residual.norm(dim=-1)
 
 
 def jacobian_determinant(field: DisplacementField) -> torch.Tensor:
@@ -167,6 +164,9 @@ def jacobian_determinant(field: DisplacementField) -> torch.Tensor:
 def exponential(velocity: DisplacementField, squarings: int | None = None) -> DisplacementField:
     """Flow of a stationary velocity field over unit time: a map that does not fold.
 
+    The first step is taken by the midpoint rule, whose error falls with the square of the step; then the step
+    is composed with itself again and again (scaling and squaring).
+
     Args:
         velocity: vectors are velocities [mm per unit time].
         squarings: number of halvings; None takes enough for a first step below half a voxel.
@@ -180,7 +180,18 @@ def exponential(velocity: DisplacementField, squarings: int | None = None) -> Di
         largest = velocity.vectors.detach().norm(dim=-1).max().item()
         half_voxel = 0.5 * float(velocity.geometry.spacing_mm.min())
         squarings = max(0, math.ceil(math.log2(max(largest, half_voxel) / half_voxel)))
-    field = DisplacementField(velocity.vectors / 2**squarings, velocity.geometry)
+    start, index_from_mm = _start_and_scale(velocity, velocity.geometry)
+    euler_step = velocity.vectors / 2**squarings
+    midpoint = start + (euler_step / 2) @ index_from_mm
+    step = vectors_at(velocity, midpoint) / 2**squarings
     for _ in range(squarings):
-        field = compose(field, field)
-    return field
+        step = step + vectors_at(DisplacementField(step, velocity.geometry), start + step @ index_from_mm)
+    return DisplacementField(step, velocity.geometry)
+
+
+def _start_and_scale(field: DisplacementField, moving: VolumeGeometry) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices of `moving` at the voxels (K, J, I, 3), and (3, 3) from vectors to index differences."""
+    vectors = field.vectors
+    start = affine_grid(moving.ijk_from_ras @ field.geometry.ras_from_ijk, field.geometry.shape_kji)
+    index_from_mm = torch.from_numpy(moving.ijk_from_ras[:3, :3].T.copy())
+    return start.to(vectors.dtype).to(vectors.device), index_from_mm.to(vectors.dtype).to(vectors.device)

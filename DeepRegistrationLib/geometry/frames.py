@@ -1,8 +1,8 @@
 """The frames, and every change between them: RAS and LPS, to-parent and from-parent.
 
-Inside the library the world is patient RAS (x right, y anterior, z superior), in millimetres. ITK, its files and
-SimpleITK speak LPS (x left, y posterior, z superior). A map is called `target_from_source`.
-Slicer's transform node on a moving image holds moving-to-fixed ("to parent"); an ITK transform file for resampling
+Inside the library the world is patient RAS (x right, y anterior, z superior), in millimetres. ITK, its files
+and SimpleITK speak LPS (x left, y posterior, z superior). A map is called `target_from_source`. Slicer's
+transform node on a moving image holds moving-to-fixed ("to parent"); an ITK transform file for resampling
 holds fixed-to-moving. This is the only file that knows these conventions; it needs numpy only.
 """
 
@@ -13,6 +13,16 @@ from DeepRegistrationLib.errors import InputError
 # x and y change sign between RAS and LPS, z does not; the matrix is its own inverse
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LPS_FROM_RAS = RAS_FROM_LPS
+
+# spaces that NRRD headers name -> factors that turn x, y, z into RAS
+RAS_SIGNS_OF_SPACE = {
+    "right-anterior-superior": (1, 1, 1),
+    "ras": (1, 1, 1),
+    "left-anterior-superior": (-1, 1, 1),
+    "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1),
+    "lps": (-1, -1, 1),
+}
 
 
 def ras_from_lps_points(points_lps: np.ndarray) -> np.ndarray:
@@ -45,7 +55,7 @@ def resampling_lps_from_to_parent_ras(to_parent_ras: np.ndarray) -> np.ndarray:
 
 
 def to_parent_ras_from_resampling_lps(resampling_lps: np.ndarray) -> np.ndarray:
-    """What Slicer holds on the moving node, from an ITK resampling transform: the inverse of the function above."""
+    """What Slicer holds on the moving node, from an ITK resampling transform; the function above undone."""
     return np.linalg.inv(ras_map_from_lps_map(resampling_lps))
 
 
@@ -87,7 +97,8 @@ def check_axes(ras_from_ijk: np.ndarray, name: str, tolerance: float = 1e-3) -> 
     Args:
         ras_from_ijk: (4, 4).
         name: of the image, named in the error.
-        tolerance: largest cosine allowed between two axes (1e-3 is 0.06 degrees; scanners write rounded cosines).
+        tolerance: largest cosine allowed between two axes (1e-3 is 0.06 degrees; scanners write rounded
+            cosines).
 
     Raises:
         InputError: not finite, a spacing of zero, or sheared.
@@ -96,13 +107,14 @@ def check_axes(ras_from_ijk: np.ndarray, name: str, tolerance: float = 1e-3) -> 
     spacing_mm = np.linalg.norm(axes, axis=0)
     if not np.all(np.isfinite(ras_from_ijk)) or np.any(spacing_mm < 1e-6):
         raise InputError(
-            f"The direction matrix of '{name}' is singular (voxel sizes {np.round(spacing_mm, 6).tolist()} mm). "
-            "Correct the image header, or export the image again from its source."
+            f"The direction matrix of '{name}' is singular (voxel sizes "
+            f"{np.round(spacing_mm, 6).tolist()} mm). Correct the image header, or export the image again from its source."
         )
     cosines = (axes / spacing_mm).T @ (axes / spacing_mm) - np.eye(3)
     worst = float(np.abs(cosines).max())
     if worst > tolerance:
         raise InputError(
-            f"The axes of '{name}' are sheared: two of them are {np.degrees(np.arcsin(min(worst, 1.0))):.1f} degrees "
-            "away from perpendicular. Resample the image onto a regular grid first."
+            f"The axes of '{name}' are sheared: two of them are "
+            f"{np.degrees(np.arcsin(min(worst, 1.0))):.1f} degrees away from perpendicular. "
+            "Resample the image onto a regular grid first."
         )

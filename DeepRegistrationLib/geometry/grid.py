@@ -98,7 +98,7 @@ def _trilinear(values: torch.Tensor, ijk: torch.Tensor, padding: Padding) -> tor
     count = unit.shape[1]
     # torch runs 3D sampling on the CPU with one thread per batch entry: share one volume's points among the
     # threads
-    parts = torch.get_num_threads() if batch == 1 and unit.device.type == "cpu" and count > 4096 else 1
+    parts = torch.get_num_threads() if batch == 1 and unit.device.type == "cpu" and count > 32768 else 1
     if parts > 1 and not values.requires_grad:
         unit = F.pad(unit, (0, 0, 0, -count % parts)).reshape(parts, -1, 3)
         sampled = _grid_sample(values.expand(parts, -1, -1, -1, -1), unit, padding)  # (parts, C, N / parts)

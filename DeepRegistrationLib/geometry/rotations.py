@@ -169,7 +169,7 @@ def euler_xyz_extrinsic_from_matrix(rotation: torch.Tensor) -> torch.Tensor:
         is 0.
     """
     r = rotation
-    locked = r[..., 0, 0].square() + r[..., 1, 0].square() < (1e-12 if r.dtype == torch.float64 else 1e-10)
+    locked = r[..., 0, 0].square() + r[..., 1, 0].square() < torch.finfo(r.dtype).eps ** 1.5
     one, zero = torch.ones_like(r[..., 0, 0]), torch.zeros_like(r[..., 0, 0])
     c = torch.atan2(torch.where(locked, zero, r[..., 1, 0]), torch.where(locked, one, r[..., 0, 0]))
     # a and b come from Rz(-c) R, so that they make up for a c that is uncertain near the locked position

@@ -6,22 +6,12 @@ import nrrd
 import numpy as np
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.frames import check_axes
+from DeepRegistrationLib.geometry.frames import RAS_SIGNS_OF_SPACE, check_axes
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.checks import check_shape
 from DeepRegistrationLib.images.itk_image import tensor_of_array
 from DeepRegistrationLib.images.volume import Volume
 
-# RAS = sign * stored. A file that names no space is taken as LPS, as ITK and Slicer do
-_SIGNS = {
-    "right-anterior-superior": (1, 1, 1),
-    "ras": (1, 1, 1),
-    "left-anterior-superior": (-1, 1, 1),
-    "las": (-1, 1, 1),
-    "left-posterior-superior": (-1, -1, 1),
-    "lps": (-1, -1, 1),
-    "": (-1, -1, 1),
-}
 _LENGTH_UNITS = {"", "mm", "millimeter", "millimeters", "millimetre", "millimetres"}
 
 
@@ -58,8 +48,9 @@ def read_nrrd(path: Path, name: str, labels: bool) -> Volume:
 
 
 def _ras_from_ijk(header: dict, name: str) -> np.ndarray:
-    space = str(header.get("space", "")).lower()
-    if space not in _SIGNS:
+    # a file that names no space is taken as LPS, as ITK and Slicer do
+    space = str(header.get("space", "left-posterior-superior")).lower()
+    if space not in RAS_SIGNS_OF_SPACE:
         raise InputError(
             f"'{name}' is stored in the space '{space}'; known are left-posterior-superior, "
             "right-anterior-superior and left-anterior-superior. Export it again from Slicer."
@@ -76,7 +67,7 @@ def _ras_from_ijk(header: dict, name: str) -> np.ndarray:
     else:
         columns = np.diag(np.array(header.get("spacings", (1.0, 1.0, 1.0)), dtype=np.float64))
     matrix = np.eye(4)
-    signs = np.array(_SIGNS[space], dtype=np.float64)
+    signs = np.array(RAS_SIGNS_OF_SPACE[space], dtype=np.float64)
     matrix[:3, :3] = signs[:, None] * columns
     matrix[:3, 3] = signs * np.array(header.get("space origin", (0.0, 0.0, 0.0)), dtype=np.float64)
     check_axes(matrix, name)
