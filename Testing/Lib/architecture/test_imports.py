@@ -22,6 +22,7 @@ from Testing.Lib.architecture.source_tree import (
 LAYERS = [
     {"errors", "progress"},
     {"jobs", "sample_data", "sample_download", "geometry"},
+    {"device", "failures"},
     {"images"},
     {"similarity"},
     {"optimize"},
@@ -30,7 +31,7 @@ LAYERS = [
     {"results", "report"},
     {"evaluation"},
     {"job_runner"},
-    {"worker", "cli", "demo"},
+    {"worker_channel", "worker", "cli", "demo"},
 ]
 # what Slicer's process may import
 TORCH_FREE = ("errors", "progress", "jobs", "geometry.frames", "geometry.volume_geometry", "sample_data")

@@ -1,0 +1,143 @@
+"""The image pairs of the fetal study, found in a folder with the public images."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
+from DeepRegistrationLib.errors import InputError
+
+
+class PairGroup(StrEnum):
+    """Kinds of pairs."""
+
+    STA = "sta"
+    """Each week of the CRL atlas against the week next to it."""
+    SPINA_BIFIDA = "spina-bifida"
+    """Each image of the spina bifida atlas against the nearest week of the CRL atlas."""
+    NEWBORN = "newborn"
+    """The newborn T1 template against its T2 template: another contrast."""
+    FETUS = "fetus"
+    """One reconstructed fetus against the whole CRL atlas; neither mask nor age is given."""
+
+
+@dataclass(frozen=True)
+class StudyPair:
+    """One subject and what it is registered to.
+
+    Attributes:
+        name: for tables.
+        group: kind of pair.
+        moving: image of the subject.
+        mask: brain mask of the subject; None if there is none.
+        masked_already: the image is zero outside the brain, which then is the mask.
+        atlas: atlas to register to.
+        gestational_age_weeks: told to the registration; None if it has to find out.
+    """
+
+    name: str
+    group: PairGroup
+    moving: Path
+    mask: Path | None
+    masked_already: bool
+    atlas: FetalAtlas
+    gestational_age_weeks: float | None
+
+
+def find_pairs(data: Path, groups: tuple[PairGroup, ...] = tuple(PairGroup)) -> list[StudyPair]:
+    """Pairs of the wanted groups.
+
+    Args:
+        data: folder with `sta`, `spina-bifida-atlas`, `infant` and `mial-sub01`, as far as needed.
+        groups: which pairs.
+
+    Returns:
+        The pairs, in the order of the groups.
+
+    Raises:
+        InputError: a folder or image is missing.
+    """
+    finders = {
+        PairGroup.STA: _atlas_weeks,
+        PairGroup.SPINA_BIFIDA: _spina_bifida,
+        PairGroup.NEWBORN: _newborn,
+        PairGroup.FETUS: _fetus,
+    }
+    return [pair for group in groups for pair in finders[group](data)]
+
+
+def _atlas_weeks(data: Path) -> list[StudyPair]:
+    entries = FetalAtlas.from_folder(data / "sta").files
+    if len(entries) < 2:
+        raise InputError(f"'{data / 'sta'}' holds one atlas week; the study needs at least two.")
+    pairs = []
+    for entry in entries:
+        others = tuple(other for other in entries if other is not entry)
+        neighbour = _nearest(others, entry.gestational_age_weeks)
+        pairs.append(
+            StudyPair(
+                name=f"STA{entry.gestational_age_weeks:.0f} to STA{neighbour.gestational_age_weeks:.0f}",
+                group=PairGroup.STA,
+                moving=entry.image,
+                mask=entry.mask,
+                masked_already=False,
+                atlas=_atlas_of(neighbour),
+                gestational_age_weeks=entry.gestational_age_weeks,
+            )
+        )
+    return pairs
+
+
+def _spina_bifida(data: Path) -> list[StudyPair]:
+    entries = FetalAtlas.from_folder(data / "sta").files
+    pairs = []
+    for image in sorted((data / "spina-bifida-atlas").glob("SB_GA*_T2w.nii.gz")):
+        week = float(re.search(r"GA(\d+)", image.name).group(1))
+        nearest = _nearest(entries, week)
+        pairs.append(
+            StudyPair(
+                name=f"{image.name.removesuffix('_T2w.nii.gz')} to STA{nearest.gestational_age_weeks:.0f}",
+                group=PairGroup.SPINA_BIFIDA,
+                moving=image,
+                mask=_existing(image.with_name(image.name.replace("_T2w", "_mask"))),
+                masked_already=False,
+                atlas=_atlas_of(nearest),
+                gestational_age_weeks=week,
+            )
+        )
+    if not pairs:
+        raise InputError(
+            f"'{data / 'spina-bifida-atlas'}' holds no image named like SB_GA25_operated_T2w.nii.gz. "
+            "Choose the folder with the public images (--data), or leave this group out (--pairs)."
+        )
+    return pairs
+
+
+def _newborn(data: Path) -> list[StudyPair]:
+    t1, t2 = (_existing(data / "infant" / f"Template-Month0-{kind}.nii.gz") for kind in ("T1w", "T2w"))
+    return [StudyPair("newborn T1 to T2", PairGroup.NEWBORN, t1, None, True, FetalAtlas.from_files(t2), None)]
+
+
+def _fetus(data: Path) -> list[StudyPair]:
+    image = _existing(data / "mial-sub01" / "sub-01_rec-SR_T2w.nii.gz")
+    atlas = FetalAtlas.from_folder(data / "sta")
+    return [StudyPair("reconstructed fetus to STA", PairGroup.FETUS, image, None, False, atlas, None)]
+
+
+def _nearest(entries: tuple[AtlasFiles, ...], week: float) -> AtlasFiles:
+    return min(entries, key=lambda entry: abs(entry.gestational_age_weeks - week))
+
+
+def _atlas_of(entry: AtlasFiles) -> FetalAtlas:
+    """Atlas of one week only, which therefore is the one that is taken."""
+    return FetalAtlas((entry,), entry.image.name.split(".")[0])
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(
+            f"The study needs the image '{path}', which is not there. Choose the folder with the public "
+            "images (--data), or leave its group out (--pairs)."
+        )
+    return path
