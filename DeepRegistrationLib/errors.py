@@ -2,12 +2,14 @@
 
 
 class RegistrationError(Exception):
-    """This machine or this data cannot do it. The text says what is wrong, what was found and what to do next."""
+    """This machine or this data cannot do it. The text says what is wrong, what was found and what to do
+    next.
+    """
 
 
 class InputError(RegistrationError):
     """An image, file or setting cannot be used as given. Same kind of text; the exit code is 2."""
 
 
-class Cancelled(Exception):  # noqa: N818 - it reports a wish, not an error
+class Cancelled(Exception):
     """The person asked to stop; nothing has been written."""

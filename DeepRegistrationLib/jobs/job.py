@@ -41,12 +41,14 @@ class Outputs:
         segmentation: the atlas labels on the moving image (segmentation.seg.nrrd).
         report: report.html with pictures.
         scene: scene.mrb that opens in Slicer (needs slicer-core outside Slicer).
+        pictures: the report's pictures also as PNG files.
     """
 
     warped: bool = True
     segmentation: bool = True
     report: bool = True
     scene: bool = False
+    pictures: bool = False
 
 
 @dataclass(frozen=True)

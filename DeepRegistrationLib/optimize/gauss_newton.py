@@ -1,7 +1,8 @@
 """Levenberg-Marquardt refinement of many poses at once.
 
-Each pose maps fixed points into the moving image; a least-squares similarity explains the fixed intensities by those
-found. One evaluation per iteration serves both the decision on the last step and the next linearization.
+Each pose maps fixed points into the moving image; a least-squares similarity explains the fixed intensities
+by those found. One evaluation per iteration serves both the decision on the last step and the next
+linearization.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,8 @@ def refine(
 
     Args:
         poses: N start poses.
-        offsets: (P, 3); fixed points relative to `poses.centre_fixed` [mm], in the order the similarity expects.
+        offsets: (P, 3); fixed points relative to `poses.centre_fixed` [mm], in the order the similarity
+            expects.
         moving: the moving image.
         similarity: explains fixed intensities at the points.
         settings: stopping rules.

@@ -25,7 +25,9 @@ class MovingSampler:
         gradients = torch.einsum("rc,ckji->rkji", ijk_from_ras, per_ijk)
         self.channels = torch.cat([values[None], gradients], 0)[None]  # (1, 4, K, J, I)
 
-    def __call__(self, poses: PoseBatch, offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def __call__(
+        self, poses: PoseBatch, offsets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Samples at the mapped points.
 
         Args:
@@ -39,9 +41,10 @@ class MovingSampler:
         ijk_from_ras = self.geometry.ijk_from_ras
         centre_ijk = ijk_from_ras[:3, :3] @ poses.centre_moving + ijk_from_ras[:3, 3]
         linear = torch.as_tensor(ijk_from_ras[:3, :3].copy()).to(offsets)
-        ijk = torch.as_tensor(np.asarray(centre_ijk)).to(offsets) + (
-            turned + poses.translation[:, None]
-        ) @ linear.T  # (N, P, 3)
+        ijk = (
+            torch.as_tensor(np.asarray(centre_ijk)).to(offsets)
+            + (turned + poses.translation[:, None]) @ linear.T
+        )  # (N, P, 3)
         # all points of all poses in one row: the image is then shared, not repeated
         found = sample(self.channels, ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
         found = found.reshape(4, len(poses), -1)

@@ -12,7 +12,8 @@ from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 class PoseBatch:
     """N maps moving from fixed: x_moving = centre_moving + t + s R (x_fixed - centre_fixed).
 
-    Centres stay in float64; everything that is optimized is relative to them, so a far origin costs no precision.
+    Centres stay in float64; everything that is optimized is relative to them, so a far origin costs no
+    precision.
 
     Attributes:
         rotation: (N, 3, 3); R.
@@ -47,8 +48,8 @@ class PoseBatch:
         """The poses after a step.
 
         Args:
-            step: (N, 6) or (N, 7); rotation vector [rad] multiplied from the left, translation [mm] and, if there
-                is a seventh column, change of log scale.
+            step: (N, 6) or (N, 7); rotation vector [rad] multiplied from the left, translation [mm] and, if
+                there is a seventh column, change of log scale.
         """
         log_scale = self.log_scale + step[:, 6] if step.shape[1] == 7 else self.log_scale
         return replace(
@@ -72,16 +73,16 @@ class PoseBatch:
         return replace(self, log_scale=torch.zeros_like(self.log_scale))
 
     def moving_from_fixed(self, index: int = 0) -> np.ndarray:
-        """(4, 4) float64; moving RAS from fixed RAS of one pose [mm], its rotation made exactly orthogonal."""
+        """(4, 4) float64; moving RAS from fixed RAS of one pose [mm], its rotation made exactly
+        orthogonal.
+        """
         rotation = self.rotation[index].double().cpu().numpy()
         left, _, right = np.linalg.svd(rotation)  # nearest rotation: removes the rounding of float32
         linear = np.exp(float(self.log_scale[index])) * (left @ right)
         matrix = np.eye(4)
         matrix[:3, :3] = linear
         matrix[:3, 3] = (
-            self.centre_moving
-            + self.translation[index].double().cpu().numpy()
-            - linear @ self.centre_fixed
+            self.centre_moving + self.translation[index].double().cpu().numpy() - linear @ self.centre_fixed
         )
         return matrix
 

@@ -1,8 +1,8 @@
 """All orientations at once: an image under many rotations, compared with another one by a matrix product.
 
-Both images are sampled at the same points u of a ball, relative to their centres and sizes, so that only the rotation
-is left to find. The rotations are a low-discrepancy set (Alexa, CVPR 2022): about 11 degrees apart for 4,608 of them,
-well within what the refinement captures.
+Both images are sampled at the same points u of a ball, relative to their centres and sizes, so that only the
+rotation is left to find. The rotations are a low-discrepancy set (Alexa, CVPR 2022): about 11 degrees apart
+for 4,608 of them, well within what the refinement captures.
 """
 
 import math
@@ -133,7 +133,9 @@ def best_distinct(
         if not math.isfinite(float(left[best])):
             break
         chosen.append(best)
-        near = geodesic_distance(rotations, rotations[best].expand_as(rotations)) < math.radians(separation_deg)
+        near = geodesic_distance(rotations, rotations[best].expand_as(rotations)) < math.radians(
+            separation_deg
+        )
         left[near] = -math.inf
         left[best] = -math.inf
     return torch.tensor(chosen, device=rotations.device)

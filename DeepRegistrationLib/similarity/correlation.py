@@ -1,7 +1,8 @@
 """Global correlation: one curve explains the fixed intensities by the moving ones.
 
-Degree 1 is the squared normalized correlation. Degree 3 follows any smooth change of contrast (T1 against T2), like a
-correlation ratio (Roche et al., MICCAI 1998) with a cubic in place of bins; it does not care about the sign.
+Degree 1 is the squared normalized correlation. Degree 3 follows any smooth change of contrast (T1 against
+T2), like a correlation ratio (Roche et al., MICCAI 1998) with a cubic in place of bins; it does not care
+about the sign.
 """
 
 import torch
@@ -19,7 +20,9 @@ class Correlation:
         signed: degree 1 only: a negative correlation counts as none (same contrast expected).
     """
 
-    def __init__(self, fixed: torch.Tensor, weights: torch.Tensor, degree: int = 1, signed: bool = False) -> None:
+    def __init__(
+        self, fixed: torch.Tensor, weights: torch.Tensor, degree: int = 1, signed: bool = False
+    ) -> None:
         self.root_weights = weights.sqrt()
         mean = (weights * fixed).sum() / weights.sum()
         self.fixed = (fixed - mean) * self.root_weights

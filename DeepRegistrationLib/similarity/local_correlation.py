@@ -1,12 +1,12 @@
 """Local correlation: around every voxel a line of its own explains the fixed intensities by the moving ones.
 
-The similarity is the mean squared local correlation (Cachier and Pennec, 2000), which follows bias fields and, since
-the sign is free, other contrasts. In least-squares form: with local slope a and intercept b, 1 - correlation^2 is the
-windowed mean of (f - a m - b)^2 divided by the local variance of f.
+The similarity is the mean squared local correlation (Cachier and Pennec, 2000), which follows bias fields
+and, since the sign is free, other contrasts. In least-squares form: with local slope a and intercept b, 1 -
+correlation^2 is the windowed mean of (f - a m - b)^2 divided by the local variance of f.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from DeepRegistrationLib.similarity.fit import IntensityFit
 
@@ -39,7 +39,9 @@ class LocalCorrelation:
         """Fits N poses at once; points are the grid's voxels, k slowest. See `LeastSquaresSimilarity`."""
         images = moving.reshape(-1, 1, *self.shape)
         weighted = self.weights * images
-        windows = self._window(torch.cat([weighted, weighted * images, weighted * self.fixed], 1)) / self.count
+        windows = (
+            self._window(torch.cat([weighted, weighted * images, weighted * self.fixed], 1)) / self.count
+        )
         mean, square, product = windows.split(1, 1)
         variance = (square - mean**2).clamp(min=0) + self.noise_variance
         covariance = product - mean * self.fixed_mean

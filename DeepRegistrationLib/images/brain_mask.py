@@ -1,0 +1,86 @@
+"""A brain mask when none is given: the largest compact object that is not background.
+
+Reconstructed fetal volumes are mostly masked already, with thin slabs of other tissue left around the brain;
+others show the whole field of view on a dark background. Opening by a ball cuts thin bridges, the largest
+piece stays.
+"""
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.images.pyramid import downsample
+from DeepRegistrationLib.images.resample import resample
+from DeepRegistrationLib.images.volume import Volume
+
+_GRID_MM = 2.5
+"""Resolution of the search: fine enough for the outline of a brain of 50 mL."""
+_OPENING_MM = 7.5
+"""Bridges thinner than twice this are cut; the brainstem stays with the brain at this value."""
+
+
+def find_brain_mask(volume: Volume) -> Volume:
+    """Finds the brain in a volume without labels.
+
+    Args:
+        volume: image, float; background is dark.
+
+    Returns:
+        Mask (bool) on the grid of `volume`.
+
+    Raises:
+        InputError: nothing stands out from the background.
+    """
+    coarse = downsample(volume, _GRID_MM)
+    values = coarse.values.cpu().numpy()
+    threshold = _background_threshold(values)
+    foreground = values > threshold
+    radius = max(1, round(_OPENING_MM / float(coarse.geometry.spacing_mm.min())))
+    core = ndimage.binary_erosion(foreground, _ball(radius))
+    pieces, count = ndimage.label(core)
+    if count == 0:
+        # small brains on coarse grids: gentler opening before giving up
+        radius = 1
+        core = ndimage.binary_erosion(foreground, _ball(radius))
+        pieces, count = ndimage.label(core)
+    if count == 0:
+        raise InputError(
+            f"No brain was found in '{volume.name}': nothing larger than 5 mm stands out from the "
+            "background. Give a brain mask, or check that this is the right image."
+        )
+    sizes = ndimage.sum_labels(core, pieces, range(1, count + 1))
+    piece = pieces == 1 + int(np.argmax(sizes))
+    opened = ndimage.binary_dilation(piece, _ball(radius + 1)) & foreground
+    filled = ndimage.binary_fill_holes(opened)
+    mask = coarse.with_values(torch.as_tensor(filled.astype(np.float32)), "brain mask")
+    inside = resample(mask, volume.geometry).values > 0.5
+    # the coarse outline is blurred outwards: the image itself says where tissue ends
+    tissue = (volume.values.cpu() > threshold).numpy()
+    outline = ndimage.binary_fill_holes(inside.numpy() & tissue)
+    return volume.with_values(torch.as_tensor(outline), f"{volume.name} brain mask")
+
+
+def _background_threshold(values: np.ndarray) -> float:
+    """Value that separates background from tissue.
+
+    Where the smallest value fills a tenth of the field of view it is padding, and everything above it is
+    tissue; else the threshold of Otsu (1979) is taken.
+    """
+    lowest, highest = float(values.min()), float(np.percentile(values, 99.5))
+    padding = values <= lowest + 1e-3 * (highest - lowest)
+    if padding.mean() > 0.1:
+        return lowest + 0.05 * (float(np.percentile(values[~padding], 90)) - lowest)
+    counts, edges = np.histogram(values, bins=256, range=(lowest, highest))
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    mean_below = np.cumsum(counts * middles) / np.maximum(below, 1)
+    mean_above = (np.sum(counts * middles) - np.cumsum(counts * middles)) / np.maximum(above, 1)
+    return float(middles[np.argmax(below * above * (mean_below - mean_above) ** 2)])
+
+
+def _ball(radius: int) -> np.ndarray:
+    line = np.arange(-radius, radius + 1)
+    k, j, i = np.meshgrid(line, line, line, indexing="ij")
+    return k**2 + j**2 + i**2 <= radius**2 + 0.5
