@@ -31,7 +31,10 @@ class Label:
 
 
 def writeLabelsOnGrid(
-    labels: slicer.vtkMRMLNode, grid: slicer.vtkMRMLVolumeNode, path: Path
+    labels: slicer.vtkMRMLNode,
+    grid: slicer.vtkMRMLVolumeNode,
+    gridParent: slicer.vtkMRMLTransformNode | None,
+    path: Path,
 ) -> dict[int, Label]:
     """Writes a segmentation or label volume on the grid of another volume, as it lies there in the views.
 
@@ -40,6 +43,7 @@ def writeLabelsOnGrid(
     Args:
         labels: vtkMRMLSegmentationNode or a volume node whose values are labels; 0 is background.
         grid: the volume whose grid (and own RAS) the file gets.
+        gridParent: the transform above the volume, or the one that it is to be seen under.
         path: file to write.
 
     Returns:
@@ -50,7 +54,8 @@ def writeLabelsOnGrid(
         RegistrationError: the file cannot be written.
     """
     image, labelRasFromIjk, names = _labelImage(labels)
-    resampled = _onGrid(image, labelRasFromIjk, labels.GetParentTransformNode(), grid)
+    labelsFromGrid = _labelIjkFromGridIjk(labelRasFromIjk, labels.GetParentTransformNode(), grid, gridParent)
+    resampled = _onGrid(image, labelsFromGrid, grid)
     values = np.unique(vtk_to_numpy(resampled.GetPointData().GetScalars()))
     present = [int(value) for value in values if value != 0]
     if not present:
@@ -142,12 +147,9 @@ def _setGeometryForSurfaces(segmentation: slicer.vtkSegmentation, spacing_mm: fl
 
 
 def _onGrid(
-    image: vtk.vtkImageData,
-    labelRasFromIjk: np.ndarray,
-    labelParent: slicer.vtkMRMLTransformNode | None,
-    grid: slicer.vtkMRMLVolumeNode,
+    image: vtk.vtkImageData, labelIjkFromGridIjk: vtk.vtkAbstractTransform, grid: slicer.vtkMRMLVolumeNode
 ) -> vtk.vtkImageData:
-    """Labels at the voxel centres of a volume, both seen in the world."""
+    """Labels at the voxel centres of a volume."""
     image.SetOrigin(0, 0, 0)
     image.SetSpacing(1, 1, 1)
     reslice = vtk.vtkImageReslice()
@@ -158,7 +160,7 @@ def _onGrid(
     reslice.SetOutputSpacing(1, 1, 1)
     columns, rows, slices = grid.GetImageData().GetDimensions()
     reslice.SetOutputExtent(0, columns - 1, 0, rows - 1, 0, slices - 1)
-    reslice.SetResliceTransform(_labelIjkFromGridIjk(labelRasFromIjk, labelParent, grid))
+    reslice.SetResliceTransform(labelIjkFromGridIjk)
     reslice.Update()
     return reslice.GetOutput()
 
@@ -167,8 +169,9 @@ def _labelIjkFromGridIjk(
     labelRasFromIjk: np.ndarray,
     labelParent: slicer.vtkMRMLTransformNode | None,
     grid: slicer.vtkMRMLVolumeNode,
+    gridParent: slicer.vtkMRMLTransformNode | None,
 ) -> vtk.vtkAbstractTransform:
-    gridParent = grid.GetParentTransformNode()
+    """Index in the label image from index in the volume, both seen in the world."""
     labelIjkFromRas = np.linalg.inv(labelRasFromIjk)
     linear = vtk.vtkMatrix4x4()
     if slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(gridParent, labelParent, linear):

@@ -164,8 +164,9 @@ class WorkerClient:
 
     def _onEvent(self, event: dict) -> None:
         job = self._job
-        ofThisJob = job is not None and event.get("id") == job.id
-        if not ofThisJob and event.get("event") != "ready":
+        # before its first job the worker may fail without naming one: it lacks a package
+        ofThisJob = job is not None and event.get("id") in (job.id, None)
+        if event.get("event") == "pong" or not (ofThisJob or event.get("event") == "ready"):
             logging.debug("DeepRegistration worker: %s", event)
             return
         try:

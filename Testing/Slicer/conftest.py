@@ -1,5 +1,6 @@
 """One scene for all tests here; it is emptied after each of them."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +15,36 @@ HeadlessSlicer.boot()
 
 import slicer  # noqa: E402
 
+# torch stays out of this process: a test checks it
+_WRITE_PHANTOM = """
+import sys
+from pathlib import Path
+import numpy as np
+from DeepRegistrationLib.data.phantom import fetal_brain_phantom, write_phantom_atlas
+from DeepRegistrationLib.geometry.frames import RAS_FROM_LPS
+from DeepRegistrationLib.images.write import write_nifti
+
+folder = Path(sys.argv[1])
+write_phantom_atlas(folder / "atlas", weeks=(28, 32), spacing_mm=2.4)
+pose = np.array(eval(sys.argv[2]))
+image, mask, labels = fetal_brain_phantom(28, spacing_mm=2.4, ras_from_phantom=pose)
+write_nifti(image, folder / "subject.nii.gz")
+write_nifti(mask.with_values(mask.values.byte()), folder / "mask.nii.gz")
+"""
+
 
 @pytest.fixture(autouse=True)
 def an_empty_scene():
     yield slicer.mrmlScene
     slicer.mrmlScene.Clear(False)
+
+
+@pytest.fixture(scope="session")
+def a_phantom(tmp_path_factory):
+    """Folder with an atlas of phantoms and one of them turned and shifted, written by another process."""
+    from Testing.Slicer.phantom import RAS_FROM_PHANTOM
+
+    folder = tmp_path_factory.mktemp("phantom")
+    command = [sys.executable, "-c", _WRITE_PHANTOM, str(folder), str(RAS_FROM_PHANTOM.tolist())]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return folder

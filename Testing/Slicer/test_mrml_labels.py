@@ -38,8 +38,12 @@ def segmentationOf(volume):
     return segmentation
 
 
+def writeOnGrid(labels, grid, path):
+    return writeLabelsOnGrid(labels, grid, grid.GetParentTransformNode(), path)
+
+
 def writtenLabels(labels, grid, tmp_path):
-    names = writeLabelsOnGrid(labels, grid, tmp_path / "labels.nrrd")
+    names = writeOnGrid(labels, grid, tmp_path / "labels.nrrd")
     node = MrmlBridge.loadVolume(tmp_path / "labels.nrrd", "written", "vtkMRMLLabelMapVolumeNode")
     np.testing.assert_allclose(MrmlBridge.rasFromIjk(node), MrmlBridge.rasFromIjk(grid), atol=1e-6)
     return names, MrmlBridge.arrayOf(node)
@@ -127,7 +131,7 @@ def test_writing_labels_changes_neither_scene_nor_nodes(tmp_path):
     labels, volume = segmentationOf(labelVolume()), obliqueVolume()
     movedBy(labels, angles_deg=(0, 0, 0), translation_mm=(1, 0, 0))
     before, modified = nodeIds(), (labels.GetMTime(), volume.GetMTime())
-    writeLabelsOnGrid(labels, volume, tmp_path / "labels.nrrd")
+    writeOnGrid(labels, volume, tmp_path / "labels.nrrd")
     assert nodeIds() == before
     assert (labels.GetMTime(), volume.GetMTime()) == modified
 
@@ -136,14 +140,14 @@ def test_labels_that_miss_the_volume_are_refused(tmp_path):
     labels = labelVolume()
     movedBy(labels, translation_mm=(900, 0, 0))
     with pytest.raises(InputError, match="'labels' marks no voxel of the volume 'subject'"):
-        writeLabelsOnGrid(labels, obliqueVolume(), tmp_path / "labels.nrrd")
+        writeOnGrid(labels, obliqueVolume(), tmp_path / "labels.nrrd")
     assert not (tmp_path / "labels.nrrd").exists()
 
 
 def test_a_segmentation_without_segments_is_refused(tmp_path):
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "empty")
     with pytest.raises(InputError, match="'empty' has no segments"):
-        writeLabelsOnGrid(empty, obliqueVolume(), tmp_path / "labels.nrrd")
+        writeOnGrid(empty, obliqueVolume(), tmp_path / "labels.nrrd")
 
 
 def test_segments_are_renamed_by_their_label_value(tmp_path):

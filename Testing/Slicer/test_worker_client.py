@@ -25,7 +25,7 @@ def a_client():
 
 @pytest.fixture
 def start(a_client, tmp_path):
-    """Gives the client a job of which the peer does what it is told; returns its ID and what was called back."""
+    """Tells the peer what to do with a job; returns the job's ID and what is called back."""
 
     def start(what: str) -> tuple[str, list]:
         heard = []

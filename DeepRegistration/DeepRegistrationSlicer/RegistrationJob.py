@@ -1,0 +1,131 @@
+"""One registration from start to end: progress, cancelling, and its result in the scene."""
+
+import logging
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+
+from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.progress import Progress
+from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WrittenJob
+from DeepRegistrationSlicer.Polling import Polling
+from DeepRegistrationSlicer.ResultLoader import loadResult
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.WorkerClient import JobEnd, WorkerClient
+
+_WAIT_S = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationOutcome:
+    """How a registration ended.
+
+    Attributes:
+        exitCode: done, not to be trusted, failed, bad input or cancelled.
+        message: for the user.
+        details: for developers.
+        nodes: what was added to the scene; None if it ended without a result.
+    """
+
+    exitCode: ExitCode
+    message: str
+    details: str = ""
+    nodes: ResultNodes | None = None
+
+
+class RegistrationJob:
+    """A registration under way; made by the logic.
+
+    Args:
+        request: what to register.
+        folder: temporary folder of this job; removed when it ends.
+        written: the job on disk.
+        worker: computes it.
+        onProgress: called on the main thread for each report.
+        onFinished: called on the main thread once, last.
+    """
+
+    def __init__(
+        self,
+        request: FetalVolumeRequest,
+        folder: Path,
+        written: WrittenJob,
+        worker: WorkerClient,
+        onProgress: Callable[[Progress], None],
+        onFinished: Callable[[RegistrationOutcome], None],
+    ) -> None:
+        self.outcome: RegistrationOutcome | None = None
+        self._request = request
+        self._folder = folder
+        self._written = written
+        self._worker = worker
+        self._onFinished = onFinished
+        self._isCancelled = False
+        self._scene = slicer.mrmlScene
+        self._closeTag = self._scene.AddObserver(self._scene.StartCloseEvent, lambda *_: self.cancel())
+        self._polling = Polling(worker.poll)
+        try:
+            self._id = worker.run(written.file, onProgress, self._onEnd)
+        except RegistrationError:
+            self._scene.RemoveObserver(self._closeTag)
+            raise
+        self._polling.start()
+
+    @property
+    def isRunning(self) -> bool:
+        """True until the outcome is known."""
+        return self.outcome is None
+
+    def cancel(self) -> None:
+        """Stops the registration; the scene stays as it is. The outcome follows within about two seconds."""
+        if self.isRunning and not self._isCancelled:
+            self._isCancelled = True
+            self._worker.cancel(self._id)
+
+    def wait(self) -> RegistrationOutcome:
+        """Returns when the registration has ended; callbacks and the user interface go on meanwhile."""
+        while self.isRunning:
+            self._worker.poll()
+            slicer.app.processEvents()
+            time.sleep(_WAIT_S)
+        return self.outcome
+
+    def _onEnd(self, end: JobEnd) -> None:
+        self._polling.stop()
+        self._scene.RemoveObserver(self._closeTag)
+        try:
+            self.outcome = self._outcomeOf(end)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.outcome.details:
+            logging.error("DeepRegistration: %s\n%s", self.outcome.message, self.outcome.details)
+        self._onFinished(self.outcome)
+
+    def _outcomeOf(self, end: JobEnd) -> RegistrationOutcome:
+        # the result may have come before the worker heard that nobody wants it
+        if self._isCancelled or end.exitCode == ExitCode.CANCELLED:
+            return RegistrationOutcome(ExitCode.CANCELLED, "Cancelled; nothing was changed.")
+        if end.outputFolder is None:
+            return RegistrationOutcome(end.exitCode, end.message, end.details)
+        try:
+            nodes = loadResult(
+                end.outputFolder,
+                self._request.subject,
+                self._request.wanted,
+                self._request.atlasVolume,
+                self._request.atlasFolder,
+                self._written.labelNames,
+            )
+        except RegistrationError as err:
+            return RegistrationOutcome(ExitCode.FAILED, str(err))
+        except Exception:
+            # whatever it is, the user hears of it and the job ends
+            message = "The result could not be added to the scene; nothing was changed. The log says more."
+            return RegistrationOutcome(ExitCode.FAILED, message, traceback.format_exc())
+        return RegistrationOutcome(end.exitCode, end.message, nodes=nodes)

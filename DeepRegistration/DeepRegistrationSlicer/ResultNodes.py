@@ -1,0 +1,108 @@
+"""The nodes of one registration in the scene: found again from the scene alone, shown before and after."""
+
+import json
+from dataclasses import dataclass, fields
+
+import slicer
+
+SUBJECT = "DeepRegistration.subject"
+"""Reference from each result node to the volume that was registered."""
+ATLAS = "DeepRegistration.atlas"
+"""Reference from each result node to the atlas volume."""
+PARENT_BEFORE = "DeepRegistration.parentBefore"
+"""Reference from the transform to the one that the subject stood under before."""
+RESULT_ID = "DeepRegistration.resultId"
+"""Attribute: the same for all nodes of one result."""
+ROLE = "DeepRegistration.role"
+"""Attribute: which of the results a node is: a field of `ResultNodes`."""
+RESULT = "DeepRegistration.result"
+"""Attribute: the content of result.json: settings, confidence, versions, checksums."""
+
+_CLASSES = ("vtkMRMLTransformNode", "vtkMRMLVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTextNode")
+
+
+@dataclass(frozen=True, eq=False)
+class ResultNodes:
+    """Nodes of one result; None for what was not asked for, or deleted since.
+
+    Attributes:
+        transform: atlas RAS from subject RAS, to parent.
+        warped: the subject on the grid of the atlas.
+        segmentation: the labels of the atlas on the subject.
+        report: text node with the report as a web page.
+    """
+
+    transform: slicer.vtkMRMLTransformNode | None = None
+    warped: slicer.vtkMRMLScalarVolumeNode | None = None
+    segmentation: slicer.vtkMRMLSegmentationNode | None = None
+    report: slicer.vtkMRMLTextNode | None = None
+
+    def nodes(self) -> list[slicer.vtkMRMLNode]:
+        """Those that there are."""
+        found = [getattr(self, entry.name) for entry in fields(self)]
+        return [node for node in found if node is not None]
+
+    @property
+    def subject(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The volume that was registered; None if it was deleted."""
+        return self._reference(SUBJECT)
+
+    @property
+    def atlas(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The atlas volume; None if it is not in the scene."""
+        return self._reference(ATLAS)
+
+    def content(self) -> dict:
+        """What result.json says."""
+        return json.loads(self.nodes()[0].GetAttribute(RESULT))
+
+    def isApplied(self) -> bool:
+        """True if the subject stands in the atlas: under the transform of this result."""
+        subject = self.subject
+        if subject is None or self.transform is None:
+            return False
+        return subject.GetTransformNodeID() == self.transform.GetID()
+
+    def apply(self) -> None:
+        """After: subject and labels stand in the atlas."""
+        self._moveTo(self.transform.GetID())
+
+    def undo(self) -> None:
+        """Before: subject and labels stand where the subject was."""
+        self._moveTo(self.transform.GetNodeReferenceID(PARENT_BEFORE))
+
+    def _moveTo(self, parentId: str | None) -> None:
+        for node in (self.subject, self.segmentation):
+            if node is not None:
+                node.SetAndObserveTransformNodeID(parentId)
+
+    def _reference(self, role: str) -> slicer.vtkMRMLNode | None:
+        found = self.nodes()
+        return found[0].GetNodeReference(role) if found else None
+
+
+def findResult(subject: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:
+    """The latest result of a volume, from the scene alone; None if there is none."""
+    if subject is None:
+        return None
+    nodes = [node for node in _resultNodes() if node.GetNodeReferenceID(SUBJECT) == subject.GetID()]
+    if not nodes:
+        return None
+    # the ID begins with the time of creation
+    latest = max(node.GetAttribute(RESULT_ID) for node in nodes)
+    return ResultNodes(
+        **{node.GetAttribute(ROLE): node for node in nodes if node.GetAttribute(RESULT_ID) == latest}
+    )
+
+
+def parentWithoutResults(subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNode | None:
+    """The transform that the subject stood under before it was registered, however often it was."""
+    parent = subject.GetParentTransformNode()
+    while parent is not None and parent.GetNodeReferenceID(SUBJECT) == subject.GetID():
+        parent = parent.GetNodeReference(PARENT_BEFORE)
+    return parent
+
+
+def _resultNodes() -> list[slicer.vtkMRMLNode]:
+    nodes = [node for name in _CLASSES for node in slicer.util.getNodesByClass(name)]
+    return [node for node in nodes if node.GetAttribute(RESULT_ID)]
