@@ -108,7 +108,8 @@ def check_axes(ras_from_ijk: np.ndarray, name: str, tolerance: float = 1e-3) -> 
     if not np.all(np.isfinite(ras_from_ijk)) or np.any(spacing_mm < 1e-6):
         raise InputError(
             f"The direction matrix of '{name}' is singular (voxel sizes "
-            f"{np.round(spacing_mm, 6).tolist()} mm). Correct the image header, or export the image again from its source."
+            f"{np.round(spacing_mm, 6).tolist()} mm). "
+            "Correct the image header, or export the image again from its source."
         )
     cosines = (axes / spacing_mm).T @ (axes / spacing_mm) - np.eye(3)
     worst = float(np.abs(cosines).max())

@@ -100,6 +100,14 @@ def check_shape(shape_kji: tuple[int, ...], name: str) -> None:
         )
 
 
+def several_values_per_voxel(name: str, count: int) -> InputError:
+    """The error for colour images and vector fields."""
+    return InputError(
+        f"'{name}' has {count} values per voxel (colour or vectors); one grey value is needed. "
+        "Convert it to a grey image first."
+    )
+
+
 def _size(shape_kji: tuple[int, ...]) -> str:
     """Size in the order people read: i x j x k."""
     return " x ".join(str(n) for n in shape_kji[::-1])

@@ -48,7 +48,7 @@ def read_nrrd(path: Path, name: str, labels: bool) -> Volume:
 
 
 def _ras_from_ijk(header: dict, name: str) -> np.ndarray:
-    # a file that names no space is taken as LPS, as ITK and Slicer do
+    # a file that names no space is taken as LPS, as ITK does
     space = str(header.get("space", "left-posterior-superior")).lower()
     if space not in RAS_SIGNS_OF_SPACE:
         raise InputError(

@@ -1,22 +1,19 @@
 """Reading images and labels from files, with everything that cannot be used refused in one sentence."""
 
-import tempfile
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
-from DeepRegistrationLib.images.checks import check_image, check_labels, check_shape
+from DeepRegistrationLib.images.checks import (
+    check_image,
+    check_labels,
+    check_shape,
+    several_values_per_voxel,
+)
 from DeepRegistrationLib.images.dicom_series import read_dicom_series
 from DeepRegistrationLib.images.itk_image import from_sitk
-from DeepRegistrationLib.images.nifti_header import (
-    NiftiHeader,
-    check_complete,
-    copy_without_forms,
-    perpendicular_sform,
-    read_nifti_header,
-)
+from DeepRegistrationLib.images.nifti_file import is_nifti, read_nifti
 from DeepRegistrationLib.images.nrrd_file import read_nrrd
 from DeepRegistrationLib.images.volume import Volume
 
@@ -48,7 +45,7 @@ def read_volume(path: Path | str, labels: bool = False) -> Volume:
         elif path.suffix.lower() in (".nrrd", ".nhdr"):
             volume = read_nrrd(path, name, labels)
         else:
-            volume = _read_with_itk(path, name, labels)
+            volume = _read_file(path, name, labels)
     except OSError as err:
         raise InputError(
             f"'{path.name}' cannot be opened ({err.strerror or err}). Check that you may read it."
@@ -75,30 +72,16 @@ def _check_exists(path: Path) -> None:
         raise InputError(f"The file '{path.name}' is empty (0 bytes). Copy or download it again.")
 
 
-def _read_with_itk(path: Path, name: str, labels: bool) -> Volume:
-    header = read_nifti_header(path) if path.name.lower().endswith((".nii", ".nii.gz")) else None
-    if header is not None:
-        check_complete(path, header)
+def _read_file(path: Path, name: str, labels: bool) -> Volume:
     try:
-        return from_sitk(_read_3d(path, name), name, labels)
+        volume = read_nifti(path, name, labels) if is_nifti(path) else None
+        return volume or from_sitk(_read_3d(path, name), name, labels)
     except RuntimeError as err:
-        if header is not None and header.ras_from_ijk is not None and "orthonormal" in str(err):
-            return _read_with_rounded_cosines(path, header, name, labels)
         if "Unable to determine ImageIO" in str(err):
             raise InputError(f"'{path.name}' is not an image that can be read. Give {_KNOWN}.") from err
         raise InputError(
             f"'{path.name}' cannot be read; it is damaged or incomplete. Copy, download or export it again."
         ) from err
-
-
-def _read_with_rounded_cosines(path: Path, header: NiftiHeader, name: str, labels: bool) -> Volume:
-    """Voxels from ITK, position from the header's `sform` made perpendicular; see `nifti_header.py`."""
-    matrix = perpendicular_sform(header, name)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "voxels.nii"
-        copy_without_forms(path, header, copy)
-        voxels = from_sitk(_read_3d(copy, name), name, labels)
-    return Volume(voxels.values, VolumeGeometry(voxels.geometry.shape_kji, matrix), name)
 
 
 def _read_3d(path: Path, name: str) -> sitk.Image:
@@ -113,19 +96,12 @@ def _read_3d(path: Path, name: str) -> sitk.Image:
     if reader.GetDimension() > 3:
         reader.SetExtractSize(size + [0] * (reader.GetDimension() - 3))
     if reader.GetNumberOfComponents() > 1:
-        raise _several_components(name, reader.GetNumberOfComponents())
+        raise several_values_per_voxel(name, reader.GetNumberOfComponents())
     return _scalar(reader.Execute(), name)
 
 
 def _scalar(image: sitk.Image, name: str) -> sitk.Image:
     check_shape(image.GetSize()[::-1], name)
     if image.GetNumberOfComponentsPerPixel() > 1:
-        raise _several_components(name, image.GetNumberOfComponentsPerPixel())
+        raise several_values_per_voxel(name, image.GetNumberOfComponentsPerPixel())
     return image
-
-
-def _several_components(name: str, count: int) -> InputError:
-    return InputError(
-        f"'{name}' has {count} values per voxel (colour or vectors); one grey value is needed. "
-        "Convert it to a grey image first."
-    )
