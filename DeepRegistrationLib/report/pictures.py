@@ -108,9 +108,10 @@ def _has_labels(result: RegistrationResult) -> bool:
 
 def _labels(result: RegistrationResult, scene: _Scene) -> Picture:
     panels = []
+    voxel_px = float(result.segmentation.geometry.spacing_mm.mean()) / scene.pixel_mm
     for after, plane in zip(scene.after, scene.planes, strict=True):
         labels = slice_of(result.segmentation, plane, scene.moving_from_fixed, labels=True)
-        panels.append(with_outlines(after, labels, result.segments))
+        panels.append(with_outlines(after, labels, result.segments, voxel_px))
     return Picture(
         "labels",
         "Labels on the subject",

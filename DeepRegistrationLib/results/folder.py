@@ -18,10 +18,16 @@ SEGMENTATION = "segmentation.seg.nrrd"
 REPORT = "report.html"
 SCENE = "scene.mrb"
 
+_PICTURE = "picture-{}.png"
 _OTHER_JOBS = ("transform.h5", "drr.nrrd")
 _OURS = frozenset((RESULT_JSON, TRANSFORM, WARPED, SEGMENTATION, REPORT, SCENE, *_OTHER_JOBS))
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
+
+
+def picture_file(name: str) -> str:
+    """File name of a picture of the report, if it is wanted as a file too."""
+    return _PICTURE.format(name)
 
 
 def check_output_folder(folder: Path) -> None:
@@ -94,7 +100,7 @@ def _check_is_ours(folder: Path) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    return name in _OURS or name.startswith("picture-") or name == ".DS_Store"
+    return name in _OURS or name.startswith(_PICTURE.split("{")[0]) or name == ".DS_Store"
 
 
 def _move(temporary: Path, folder: Path) -> None:
