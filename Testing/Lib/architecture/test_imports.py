@@ -22,7 +22,7 @@ from Testing.Lib.architecture.source_tree import (
 LAYERS = [
     {"errors", "progress"},
     {"jobs", "sample_data", "sample_download", "geometry"},
-    {"device", "failures"},
+    {"device", "failures", "threads"},
     {"images"},
     {"similarity"},
     {"optimize"},

@@ -71,5 +71,14 @@ def test_every_direct_dependency_is_pinned():
     assert {_normalized(re.match(r"[\w.-]+", name).group()) for names in wanted for name in names} <= pinned
 
 
+def test_what_slicer_installs_is_what_the_library_depends_on():
+    lines = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = {_normalized(re.match(r"[\w.-]+", line).group()) for line in lines if line and line[0] != "#"}
+    known = {_normalized(re.match(r"[\w.-]+", name).group()) for name in PYPROJECT["project"]["dependencies"]}
+    assert wanted <= known
+    # Slicer brings its own builds of these two, which must never be replaced
+    assert not wanted & {"numpy", "simpleitk"}
+
+
 def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -32,6 +32,12 @@ def test_align_corners_is_decided_in_one_file():
     assert {line.partition(":")[0] for line in lines} <= {"DeepRegistrationLib/geometry/grid.py"}
 
 
+def test_ras_and_lps_meet_in_one_file():
+    lines = offending_lines(re.compile(r"-1(\.0?)?, *-1(\.0?)?, *\+?1\b"), {".py"})
+    shipped = [line for line in lines if line.startswith((LIBRARY.name, "DeepRegistration/"))]
+    assert {line.partition(":")[0] for line in shipped} == {"DeepRegistrationLib/geometry/frames.py"}
+
+
 def test_no_file_names_a_folder_of_one_machine():
     assert not offending_lines(MACHINE_PATH)
 
