@@ -80,6 +80,7 @@ def benchmark_fetal_volume(
         raise ValueError(f"a second registration needs at least 2 repeats, got {repeats}")
     output.mkdir(parents=True, exist_ok=True)
     cases = _cases(data)
+    load = _busy_programs()
     rows = []
     for number, case in enumerate(cases):
         if not report(Progress(number / len(cases), f"Timing: {case.name}")):
@@ -89,7 +90,7 @@ def benchmark_fetal_volume(
         json.dumps([dataclasses.asdict(row) for row in rows], indent=1), encoding="utf-8"
     )
     path = output / "benchmark.md"
-    path.write_text(_table(rows), encoding="utf-8")
+    path.write_text(_table(rows, load), encoding="utf-8")
     return path
 
 
@@ -191,12 +192,18 @@ def _peak_memory_mb(pid: int) -> float | None:
     return int(peak.split()[1]) / 1000
 
 
-def _table(rows: list[BenchmarkRow]) -> str:
+def _busy_programs() -> str:
+    """How many programs want a core, so that a time is not read as slower than the machine is."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "an unknown number of"
+
+
+def _table(rows: list[BenchmarkRow], load: str) -> str:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     lines = [
         "# Fetal volume to atlas: time and memory",
         "",
-        f"{platform.machine()}, {processors} processor cores, Python {platform.python_version()}. "
+        f"{platform.machine()}, {processors} processor cores, Python {platform.python_version()}; "
+        f"{load} other programs wanted a core when it began. "
         "Wall times, reading the images and writing the result folder with its report included.",
         "",
         "| case | command line [s] | worker ready [s] | first job [s] | second job [s] "

@@ -32,4 +32,4 @@ def test_the_peak_of_a_process_stays_after_it_has_freed_the_memory():
 
 def test_the_table_has_the_second_job_and_the_median_of_the_later_ones():
     row = benchmark.BenchmarkRow("given", 5.04, 1.0, (3.0, 1.26, 1.1, 1.2), 812.4)
-    assert "| given | 5.0 | 1.0 | 3.0 | 1.3 | 1.2 | 812 |" in benchmark._table([row])
+    assert "| given | 5.0 | 1.0 | 3.0 | 1.3 | 1.2 | 812 |" in benchmark._table([row], "0.1")
