@@ -16,15 +16,14 @@ def check_image(volume: Volume) -> None:
         InputError: no voxels, one slice, values that are no numbers, or one intensity everywhere.
     """
     check_shape(volume.geometry.shape_kji, volume.name)
-    values = volume.values
-    if values.is_floating_point():
-        wrong = values.numel() - int(torch.isfinite(values).sum())
-        if wrong:
-            raise InputError(
-                f"'{volume.name}' has {wrong} voxels that are not numbers (NaN or infinite). "
-                "Replace them, for instance by 0, and save the image again."
-            )
-    low, high = values.aminmax()
+    # one pass: NaN and infinity go through to the extremes
+    low, high = volume.values.aminmax()
+    if not (torch.isfinite(low) and torch.isfinite(high)):
+        wrong = volume.values.numel() - int(torch.isfinite(volume.values).sum())
+        raise InputError(
+            f"'{volume.name}' has {wrong} voxels that are not numbers (NaN or infinite). "
+            "Replace them, for instance by 0, and save the image again."
+        )
     if low == high:
         raise InputError(
             f"'{volume.name}' is constant: every voxel has the value {low.item():g}, so there is nothing to "
