@@ -16,7 +16,7 @@ from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.sample_data import Sample, SampleFile, data_folder, length_of, sha256_of
 
 _CHUNK_BYTES = 1 << 16
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 10.0
 
 
 def download(sample: Sample, report: Report = keep_going, folder: Path | None = None) -> Path:
@@ -38,7 +38,7 @@ def download(sample: Sample, report: Report = keep_going, folder: Path | None = 
     """
     root = folder or data_folder()
     done_bytes = 0
-    with _disk_errors_in_words(root):
+    with _disk_errors_in_words(root), _no_empty_folders(root, sample):
         missing = [file for file in sample.files if not _is_whole(root / file.path, file)]
         _check_space(root, sum(file.size_bytes for file in missing))
         for file in sample.files:
@@ -71,16 +71,11 @@ def remove(sample: Sample, folder: Path | None = None) -> int:
     """
     root = folder or data_folder()
     freed_bytes = 0
-    with _disk_errors_in_words(root):
+    with _disk_errors_in_words(root), _no_empty_folders(root, sample):
         for file in sample.files:
             path = root / file.path
             freed_bytes += length_of(path) or 0
             path.unlink(missing_ok=True)
-        folders = {parent for file in sample.files for parent in file.path.parents if parent != Path()}
-        for folder_path in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-            # a folder with other files in it stays
-            with contextlib.suppress(OSError):
-                (root / folder_path).rmdir()
     return freed_bytes
 
 
@@ -129,6 +124,18 @@ def _check_space(root: Path, needed_bytes: int) -> None:
     existing = next((folder for folder in (root, *root.parents) if folder.exists()), None)
     if needed_bytes and existing and shutil.disk_usage(existing).free < needed_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextlib.contextmanager
+def _no_empty_folders(root: Path, sample: Sample) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        folders = {parent for file in sample.files for parent in file.path.parents if parent != Path()}
+        for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+            # one with files in it stays
+            with contextlib.suppress(OSError):
+                (root / folder).rmdir()
 
 
 @contextlib.contextmanager

@@ -3,21 +3,17 @@
 import hashlib
 import json
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from DeepRegistrationLib import __version__
+from DeepRegistrationLib.versions import versions
 from DeepRegistrationLib.workflows.result import RegistrationResult
 
 SCHEMA_VERSION = 1
-_PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "pynrrd")
 
 
 @dataclass(frozen=True)
@@ -102,19 +98,6 @@ def read_result(path: Path) -> dict:
             f"'{path}' has schema {content['schema_version']}; this program reads {SCHEMA_VERSION}"
         )
     return content
-
-
-@cache
-def versions() -> Mapping[str, str]:
-    """Versions of what computed the result: package -> version."""
-    found = {"DeepRegistration": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            # inside Slicer a package may come without its metadata
-            found[package] = "unknown"
-    return found
 
 
 def _stamps(files: Mapping[str, FileStamp]) -> dict[str, dict[str, str]]:

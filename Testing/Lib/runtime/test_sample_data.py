@@ -91,7 +91,7 @@ def test_other_bytes_than_expected_are_refused_and_not_kept(a_sample, a_web_serv
 def test_a_cancelled_download_leaves_no_half_file(a_sample, tmp_path):
     with pytest.raises(Cancelled):
         download(a_sample, lambda progress: progress.fraction < 0.5, tmp_path / "data")
-    assert files_in(tmp_path / "data") == []
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_a_missing_page_is_told_with_its_address(a_sample, a_web_server, tmp_path):

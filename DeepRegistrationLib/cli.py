@@ -1,0 +1,171 @@
+"""The program `deepregistration`: every job, the samples, the studies. Starts without torch.
+
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 cancelled, 4 done but not to be trusted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from DeepRegistrationLib.cli_data import data_app
+from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
+from DeepRegistrationLib.console import run_to_exit_code, say
+from DeepRegistrationLib.jobs.fetal_volume import (
+    Device,
+    FetalVolumeFiles,
+    FetalVolumeMethod,
+    FetalVolumeSettings,
+    FinalMeasure,
+    TransformModel,
+)
+from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs
+from DeepRegistrationLib.progress import Report
+from DeepRegistrationLib.threads import share_the_processor
+from DeepRegistrationLib.versions import versions
+
+_HELP = """Image registration for 3D Slicer, from the terminal.
+
+World coordinates are patient RAS in millimetres. transform.tfm is for ITK: fixed to moving, LPS.
+
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 cancelled (Ctrl-C), 4 done but not to be trusted.
+"""
+_INPUT, _OUTPUT, _COMPUTING = "Input", "Output", "Computing"
+_IMAGE = "NIfTI, NRRD, MetaImage or a folder with one DICOM series"
+
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(benchmark_app, name="benchmark")
+
+DeviceOption = Annotated[
+    Device, typer.Option(help="Where torch computes; auto takes a graphics card if there is one.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the answer.")]
+
+
+@app.command("fetal-volume")
+def fetal_volume(
+    moving: Annotated[Path, typer.Option(help=f"Reconstructed fetal brain, any orientation: {_IMAGE}.")],
+    mask: Annotated[Path | None, typer.Option(help="Brain mask on its grid; left out, it is found.")] = None,
+    atlas: Annotated[Path | None, typer.Option(help="One atlas image to register to.")] = None,
+    atlas_labels: Annotated[Path | None, typer.Option(help="Labels on the grid of --atlas.")] = None,
+    atlas_mask: Annotated[Path | None, typer.Option(help="Brain mask on the grid of --atlas.")] = None,
+    atlas_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with one atlas image per week, like STA30.nii.gz; else the installed atlas."
+        ),
+    ] = None,
+    gestational_age: Annotated[
+        float | None,
+        typer.Option(help="Age of the fetus [weeks]; left out, size and similarity tell.", min=15, max=50),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(help="Folder for the result; an older result there is replaced.")
+    ] = Path("deepregistration-result"),
+    method: Annotated[
+        FetalVolumeMethod,
+        typer.Option(help="auto: search of all orientations. bank: same contrast only. vvr-*: baselines."),
+    ] = FetalVolumeMethod.AUTO,
+    measure: Annotated[
+        FinalMeasure, typer.Option(help="Similarity of the last refinement.")
+    ] = FinalMeasure.LOCAL_CORRELATION,
+    transform_model: Annotated[
+        TransformModel, typer.Option(help="rigid, or similarity: rigid and one scale.")
+    ] = TransformModel.RIGID,
+    candidates: Annotated[
+        int, typer.Option(help="Orientations refined after the search.", min=1, max=500)
+    ] = 24,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    warped: Annotated[bool, typer.Option(help="Write warped.nrrd: the brain on the atlas grid.")] = True,
+    segmentation: Annotated[
+        bool, typer.Option(help="Write segmentation.seg.nrrd: atlas labels on the brain's grid.")
+    ] = True,
+    report: Annotated[bool, typer.Option(help="Write report.html with pictures.")] = True,
+    scene: Annotated[
+        bool, typer.Option("--scene", help="Write scene.mrb for Slicer (needs slicer-core).")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Register a reconstructed fetal brain to the atlas of its age.
+
+    Fixed is the atlas, moving the brain. The output folder gets result.json, transform.tfm, warped.nrrd,
+    segmentation.seg.nrrd and report.html.
+    """
+    job = Job(
+        kind=JobKind.FETAL_VOLUME,
+        files=FetalVolumeFiles(moving, mask, atlas, atlas_labels, atlas_mask, atlas_dir),
+        settings=FetalVolumeSettings(
+            method=method,
+            gestational_age_weeks=gestational_age,
+            measure=measure,
+            transform_model=transform_model,
+            candidates=candidates,
+            device=device,
+            seed=seed,
+        ),
+        output_folder=output,
+        outputs=Outputs(warped=warped, segmentation=segmentation, report=report, scene=scene),
+    )
+    raise typer.Exit(run_to_exit_code(lambda keep_going: _run(job, json, keep_going), quiet))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("deepregistration-demo"),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with sample data; left out, it is looked for, downloaded, or a phantom made."
+        ),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    quiet: QuietOption = False,
+) -> None:
+    """Register a sample brain that lies in an arbitrary orientation, and show what comes out."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.demo import run_demo
+
+        outcome = run_demo(output, data, device, keep_going)
+        say("\n".join(outcome.lines))
+        return int(outcome.exit_code)
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+@app.command()
+def version() -> None:
+    """Print versions of the program and of what it computes with."""
+    say("\n".join(f"{package} {number}" for package, number in versions().items()))
+
+
+def main() -> None:
+    """Entry point of the program."""
+    share_the_processor()
+    app()
+
+
+def _run(job: Job, print_json: bool, keep_going: Report) -> int:
+    from DeepRegistrationLib.job_runner import run_job  # imports torch
+
+    outcome = run_job(job, keep_going)
+    if print_json:
+        sys.stdout.write((job.output_folder / "result.json").read_text(encoding="utf-8"))
+    else:
+        say(f"{outcome.message}\nResult: {outcome.output_folder}")
+    return int(outcome.exit_code)
+
+
+if __name__ == "__main__":
+    main()
