@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from DeepRegistrationLib.images.moments import principal_axes_ras
 from DeepRegistrationLib.images.pyramid import downsample, pyramid, smooth, with_spacing
 from DeepRegistrationLib.images.volume import Volume
-from Testing.Lib.pictures import FAR, blob, brightest_ras, oblique_geometry, ramp
+from Testing.Lib.pictures import FAR, blob, brightest_ras, oblique_geometry, positions, ramp
 
 GEOMETRY = oblique_geometry((40, 50, 60), (0.9, 1.1, 1.4), FAR)
 CENTRE = FAR + np.array([3.0, -2.0, 4.0])
@@ -41,6 +41,19 @@ def test_a_coarser_image_shows_the_same_picture_at_the_same_place(spacing_mm):
     np.testing.assert_allclose(brightest_ras(coarse), CENTRE, atol=0.02)
     moved, before = coarse.geometry.ras_from_ijk[:3, :3], GEOMETRY.ras_from_ijk[:3, :3]
     np.testing.assert_allclose(moved / coarse.geometry.spacing_mm, before / GEOMETRY.spacing_mm, atol=1e-12)
+
+
+def test_a_coarser_image_is_blurred_to_the_same_sharpness_along_unequal_axes():
+    coarse = downsample(blob(GEOMETRY, CENTRE, 4.0), 3.7)
+    axes_mm = GEOMETRY.ras_from_ijk[:3, :3] / GEOMETRY.spacing_mm
+    offset = (positions(coarse.geometry) - CENTRE) @ axes_mm
+    weights = coarse.values.numpy()[..., None]
+    variance = (offset**2 * weights).sum((0, 1, 2)) / weights.sum()
+    # a Gaussian whose full width at half maximum is one voxel: variance = spacing^2 / (8 ln 2)
+    added = (3.7**2 - GEOMETRY.spacing_mm**2) / (8 * np.log(2))
+    # linear interpolation at all fractions alike adds a sixth of a squared voxel
+    interpolated = GEOMETRY.spacing_mm**2 / 6
+    np.testing.assert_allclose(variance, 16.0 + added + interpolated, rtol=0.005)
 
 
 def test_the_coarser_grid_covers_the_field_of_view_and_at_most_one_voxel_more():
