@@ -6,6 +6,7 @@ file that meets torch's `align_corners`: everything else speaks in indices.
 
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -72,11 +73,11 @@ def ras_grid(
     return affine_grid(geometry.ras_from_ijk, geometry.shape_kji).to(dtype).to(device)
 
 
-def affine_grid(matrix, shape_kji: tuple[int, int, int], first_k: int = 0) -> torch.Tensor:
+def affine_grid(matrix: np.ndarray, shape_kji: tuple[int, int, int], first_k: int = 0) -> torch.Tensor:
     """Affine image of every index of a grid, on the CPU in float64.
 
     Args:
-        matrix: (4, 4) numpy; something from ijk.
+        matrix: (4, 4); something from ijk.
         shape_kji: size of the grid.
         first_k: index k of the first slice; for work in slabs.
 
