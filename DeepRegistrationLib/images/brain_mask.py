@@ -10,6 +10,7 @@ import torch
 from scipy import ndimage
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.images.crop import box_around, cropped
 from DeepRegistrationLib.images.pyramid import downsample
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
@@ -53,12 +54,20 @@ def find_brain_mask(volume: Volume) -> Volume:
     piece = pieces == 1 + int(np.argmax(sizes))
     opened = ndimage.binary_dilation(piece, _ball(radius + 1)) & foreground
     filled = ndimage.binary_fill_holes(opened)
-    mask = coarse.with_values(torch.as_tensor(filled.astype(np.float32)), "brain mask")
-    inside = resample(mask, volume.geometry).values > 0.5
-    # the coarse outline is blurred outwards: the image itself says where tissue ends
-    tissue = (volume.values.cpu() > threshold).numpy()
-    outline = ndimage.binary_fill_holes(inside.numpy() & tissue)
-    return volume.with_values(torch.as_tensor(outline), f"{volume.name} brain mask")
+    outline = coarse.with_values(torch.as_tensor(filled.astype(np.float32)), f"{volume.name} brain mask")
+    return _at_full_resolution(outline, volume, threshold)
+
+
+def _at_full_resolution(outline: Volume, volume: Volume, threshold: float) -> Volume:
+    """The mask on the grid of the image; the image itself says where tissue ends, the coarse outline is blurred."""
+    around = box_around(outline.values > 0.5, outline.geometry, margin_mm=_GRID_MM)
+    fine = resample(cropped(outline, around), volume.geometry)
+    mask = torch.zeros(volume.values.shape, dtype=torch.bool)
+    if bool((fine.values > 0.5).any()):
+        box = box_around(fine.values > 0.5, volume.geometry, margin_mm=0.0)
+        tissue = (fine.values[box] > 0.5) & (volume.values[box].cpu() > threshold)
+        mask[box] = torch.as_tensor(ndimage.binary_fill_holes(tissue.numpy()))
+    return Volume(mask, volume.geometry, outline.name)
 
 
 def _background_threshold(values: np.ndarray) -> float:

@@ -11,7 +11,8 @@ import torch
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.volume import Volume
 
-_FWHM_OF_SIGMA = 2 * np.sqrt(2 * np.log(2))
+FWHM_PER_SIGMA = float(2 * np.sqrt(2 * np.log(2)))
+"""Full width at half maximum of a Gaussian with standard deviation 1."""
 
 
 def smooth(volume: Volume, sigma_mm: float) -> Volume:
@@ -52,7 +53,7 @@ def downsample(volume: Volume, spacing_mm: float | Sequence[float]) -> Volume:
     for axis in range(3):
         old, new = geometry.spacing_mm[axis], target.spacing_mm[axis]
         count, new_count = geometry.size_ijk[axis], target.size_ijk[axis]
-        sigma = np.sqrt(max(new**2 - old**2, 0.0)) / _FWHM_OF_SIGMA / old  # voxels
+        sigma = np.sqrt(max(new**2 - old**2, 0.0)) / FWHM_PER_SIGMA / old  # voxels
         positions = (count - 1) / 2 + (np.arange(new_count) - (new_count - 1) / 2) * new / old
         matrices.append(_linear(positions, count) @ _gauss(count, sigma))
     return Volume(_along_axes(volume.values, matrices), target, volume.name)

@@ -68,6 +68,15 @@ class PoseBatch:
             log_scale=torch.where(condition, self.log_scale, other.log_scale),
         )
 
+    def replaced(self, index: torch.Tensor, other: "PoseBatch") -> "PoseBatch":
+        """These poses with some of them (M,) taken from the other batch of M."""
+        return replace(
+            self,
+            rotation=self.rotation.index_copy(0, index, other.rotation),
+            translation=self.translation.index_copy(0, index, other.translation),
+            log_scale=self.log_scale.index_copy(0, index, other.log_scale),
+        )
+
     def rigid(self) -> "PoseBatch":
         """The same rotations and centre positions without scale."""
         return replace(self, log_scale=torch.zeros_like(self.log_scale))

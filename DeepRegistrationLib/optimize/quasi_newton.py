@@ -52,7 +52,7 @@ def refine_smooth(
         if scaling:
             columns.append((turned[0] * gradients[0]).sum(-1, keepdim=True))
         derivative = by_value @ torch.cat(columns, -1)
-        return -float(value), -derivative.double().cpu().numpy() * units
+        return -float(value.detach()), -derivative.double().cpu().numpy() * units
 
     def after_iteration(parameters: np.ndarray) -> None:
         history.append(-cost(parameters)[0])

@@ -30,12 +30,14 @@ from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
 
 Advance = Callable[[float], None]
 
-COARSE, MEDIUM, FINE = 9.0, 12.0, 25.0
-"""Voxels per brain radius at each level; 4.6, 3.4 and 1.6 mm at week 30."""
+COARSE, MEDIUM, FINE = 9.0, 12.0, 20.0
+"""Voxels per brain radius at each level; 4.6, 3.4 and 2.0 mm at week 30."""
 _BANK_REACH = 1.3
 """Radius of the compared ball in brain radii: brains are longer than the ball of their volume."""
 _CANDIDATE_SEPARATION_DEG = 18.0
 """The bank's rotations lie 11 degrees apart; closer candidates end in the same place."""
+_HOPELESS = 0.15
+"""Local correlation by which a pose is too far behind the best one to catch up."""
 DIFFERENT_POSE_DEG = 20.0
 """Refined poses further apart than this are different answers, not the same one found twice."""
 
@@ -117,14 +119,21 @@ def refine_medium(
 ) -> tuple[PoseBatch, torch.Tensor, list[float]]:
     """Local correlation at the medium level, scale free; ranks poses and atlas ages against each other.
 
+    Poses that are far behind after a few iterations are left there.
+
     Returns:
         Refined poses; similarity (N,); best similarity after each iteration.
     """
     image, mask, sampler, offsets = _level(fixed, moving, MEDIUM, math.exp(float(poses.log_scale[0])))
     similarity = LocalCorrelation(image.values, _near(mask))
-    return refine(
-        poses, offsets, sampler, similarity, RefinementSettings(scaling=True, iterations=10), advance
+    settings = RefinementSettings(scaling=True, iterations=5)
+    poses, values, history = refine(poses, offsets, sampler, similarity, settings, lambda f: advance(f / 2))
+    close = torch.nonzero(values > values.max() - _HOPELESS).flatten()
+    better, better_values, rest = refine(
+        poses[close], offsets, sampler, similarity, settings, lambda f: advance(0.5 + f / 2)
     )
+    values = values.index_copy(0, close, better_values)
+    return poses.replaced(close, better), values, history + rest[1:]
 
 
 def refine_fine(
@@ -248,7 +257,9 @@ def _level(
     """
     spacing_mm = fixed.radius_mm / voxels_per_radius
     image, mask = fixed.level(spacing_mm)
-    sampler = MovingSampler(moving.level(spacing_mm * scale)[0])
+    resolution_mm = spacing_mm * scale
+    last = voxels_per_radius == FINE
+    sampler = MovingSampler(moving.oversampled(resolution_mm) if last else moving.level(resolution_mm)[0])
     points = ras_grid(image.geometry, dtype=torch.float64) - torch.as_tensor(np.asarray(fixed.centre_ras))
     offsets = points.reshape(-1, 3).to(image.values)
     return image, mask, sampler, offsets

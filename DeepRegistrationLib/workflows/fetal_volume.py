@@ -17,6 +17,7 @@ from DeepRegistrationLib.atlases.fetal_atlas import AtlasImage, FetalAtlas
 from DeepRegistrationLib.device import describe_device, torch_device
 from DeepRegistrationLib.images.brain_mask import find_brain_mask
 from DeepRegistrationLib.images.checks import check_image, check_same_grid
+from DeepRegistrationLib.images.crop import box_around, cropped
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings, TransformModel
@@ -283,7 +284,8 @@ def _scale(subject: PreparedBrain, atlas: PreparedAtlas, settings: FetalVolumeSe
 def _carry_labels(atlas: AtlasImage, moving: Volume, atlas_from_subject: np.ndarray) -> Volume | None:
     if atlas.labels is None:
         return None
-    return resample(atlas.labels, moving.geometry, atlas_from_subject, labels=True)
+    marked = box_around(atlas.labels.values != 0, atlas.labels.geometry, margin_mm=0.0)
+    return resample(cropped(atlas.labels, marked), moving.geometry, atlas_from_subject, labels=True)
 
 
 def _warnings(
