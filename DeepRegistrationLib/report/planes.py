@@ -69,15 +69,11 @@ def brain_region(volume: Volume) -> Region:
     step = _stride(volume)
     coarse = volume.values[::step, ::step, ::step].float().cpu()
     foreground = coarse > _background(coarse)
-    ranges_ijk = []
-    for axis in (2, 1, 0):
-        others = tuple(other for other in (0, 1, 2) if other != axis)
-        occupied = torch.nonzero(foreground.sum(others) > 0).ravel()
-        first, last = (occupied[0], occupied[-1]) if len(occupied) else (0, coarse.shape[axis] - 1)
-        ranges_ijk.append((float(first) * step, float(last) * step))
-    corners_ijk = np.stack(np.meshgrid(*ranges_ijk), -1).reshape(-1, 3)
-    corners_ras = corners_ijk @ volume.geometry.ras_from_ijk[:3, :3].T + volume.geometry.ras_from_ijk[:3, 3]
-    low, high = corners_ras.min(0), corners_ras.max(0)
+    if not foreground.any():
+        foreground = torch.ones_like(foreground)
+    ijk = torch.nonzero(foreground).flip(1).double().numpy() * step  # (N, 3)
+    ras = ijk @ volume.geometry.ras_from_ijk[:3, :3].T + volume.geometry.ras_from_ijk[:3, 3]
+    low, high = ras.min(0), ras.max(0)
     # nearly a cube: the subject before registration may have its longest axis anywhere
     extent_mm = np.maximum(high - low, _LEAST_SHARE * (high - low).max())
     return Region((low + high) / 2, extent_mm * _MARGIN + 2 * volume.geometry.spacing_mm.max())

@@ -1,0 +1,59 @@
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.report.pictures import pictures_of
+
+
+@pytest.fixture(scope="module")
+def the_pictures(a_registration):
+    return {picture.name: picture for picture in pictures_of(a_registration)}
+
+
+def pixels_of(picture):
+    with Image.open(io.BytesIO(picture.png)) as image:
+        return np.asarray(image).astype(float)
+
+
+def test_there_are_four_pictures_with_a_caption_each(the_pictures):
+    assert list(the_pictures) == ["before-after", "checkerboard", "labels", "convergence"]
+    for picture in the_pictures.values():
+        assert picture.caption.endswith(".")
+        assert 900 < pixels_of(picture).shape[1] < 1200
+
+
+def test_after_registration_the_subject_looks_like_the_atlas_and_before_it_does_not(the_pictures):
+    pixels = pixels_of(the_pictures["before-after"])[34:-10, 40:, 0]
+    height = (pixels.shape[0] + 10) // 3
+    atlas, before, after = (pixels[row * height : (row + 1) * height - 10] for row in range(3))
+    assert np.corrcoef(atlas.ravel(), after.ravel())[0, 1] > 0.97
+    assert np.corrcoef(atlas.ravel(), before.ravel())[0, 1] < 0.9
+
+
+def test_the_checkerboard_tells_the_two_images_apart_by_colour(the_pictures):
+    pixels = pixels_of(the_pictures["checkerboard"])
+    bright = pixels[pixels[..., 0] > 100]
+    warm = bright[:, 2] < 0.8 * bright[:, 0]
+    assert 0.3 < warm.mean() < 0.7
+
+
+def test_without_labels_and_history_their_pictures_are_left_out(a_registration):
+    bare = dataclasses.replace(a_registration, segmentation=None, segments=(), history={})
+    assert [picture.name for picture in pictures_of(bare)] == ["before-after", "checkerboard"]
+
+
+def test_drawing_can_be_stopped_between_two_pictures(a_registration):
+    def stop():
+        raise Cancelled("while drawing")
+
+    with pytest.raises(Cancelled):
+        pictures_of(a_registration, stop)
+
+
+def test_two_drawings_are_the_same_file(a_registration, the_pictures):
+    for again in pictures_of(a_registration):
+        assert again.png == the_pictures[again.name].png
