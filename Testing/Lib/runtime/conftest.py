@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from queue import Empty, Queue
 
 import numpy as np
 import pytest
+import torch
 
 from DeepRegistrationLib.data.phantom import fetal_brain_phantom, write_phantom_atlas
 from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
@@ -22,10 +24,6 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="session")
 def a_patient():
     """Folder with the files of a case: `atlas/`, `moving.nii.gz`; the brain lies turned and far away."""
-    import tempfile
-
-    import torch
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_phantom_atlas(folder / "atlas", weeks=(24, 28), spacing_mm=2.0)
