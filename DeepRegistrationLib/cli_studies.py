@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.console import run_to_exit_code, say
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Report
@@ -41,6 +42,9 @@ def evaluate_fetal_volume(
     output: Annotated[
         Path, typer.Option(help="Folder for trials.csv, study.md and the figure; continued if it exists.")
     ] = Path("output/evaluation"),
+    pairs: Annotated[
+        list[PairGroup] | None, typer.Option(help="Groups of pairs; repeat for several. Default: all.")
+    ] = None,
     method: Annotated[
         list[FetalVolumeMethod] | None,
         typer.Option(help="Methods to compare; repeat for several. Default: all."),
@@ -49,6 +53,9 @@ def evaluate_fetal_volume(
     per_bin: Annotated[
         int, typer.Option(help="More poses per pair in each of the six bins of rotation angle.", min=0)
     ] = 1,
+    header_only: Annotated[
+        bool, typer.Option("--header-only", help="Turn the header instead of resampling the brain.")
+    ] = False,
     device: DeviceOption = Device.AUTO,
     seed: Annotated[int, typer.Option(help="Seed of the poses.")] = 0,
     quiet: QuietOption = False,
@@ -58,9 +65,14 @@ def evaluate_fetal_volume(
     def work(keep_going: Report) -> int:
         from DeepRegistrationLib.evaluation.fetal_volume_study import StudySettings, run_study
 
-        methods = tuple(method or FetalVolumeMethod)
         settings = StudySettings(
-            methods=methods, rotations=rotations, per_bin=per_bin, device=device, seed=seed
+            groups=tuple(pairs or PairGroup),
+            methods=tuple(method or FetalVolumeMethod),
+            rotations=rotations,
+            per_bin=per_bin,
+            header_only=header_only,
+            device=device,
+            seed=seed,
         )
         say(run_study(data, output, settings, keep_going).read_text(encoding="utf-8"))
         return ExitCode.DONE

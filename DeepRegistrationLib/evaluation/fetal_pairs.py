@@ -2,24 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
 from DeepRegistrationLib.errors import InputError
-
-
-class PairGroup(StrEnum):
-    """Kinds of pairs."""
-
-    STA = "sta"
-    """Each week of the CRL atlas against the week next to it."""
-    SPINA_BIFIDA = "spina-bifida"
-    """Each image of the spina bifida atlas against the nearest week of the CRL atlas."""
-    NEWBORN = "newborn"
-    """The newborn T1 template against its T2 template: another contrast."""
-    FETUS = "fetus"
-    """One reconstructed fetus against the whole CRL atlas; neither mask nor age is given."""
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
-from DeepRegistrationLib.evaluation.fetal_pairs import PairGroup, StudyPair, find_pairs
+from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
 from DeepRegistrationLib.evaluation.fetal_study_report import write_study_report
 from DeepRegistrationLib.evaluation.metrics import pose_error
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
 from DeepRegistrationLib.evaluation.trials import Trial, TrialFile, TrialKey, matrix_text
 from DeepRegistrationLib.evaluation.turned_subject import Turn, content_of, draw_turns, turn_subject
 from DeepRegistrationLib.images.moments import centre_of_gravity_ras

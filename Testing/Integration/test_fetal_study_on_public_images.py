@@ -2,9 +2,9 @@
 
 import pytest
 
-from DeepRegistrationLib.evaluation.fetal_pairs import PairGroup
 from DeepRegistrationLib.evaluation.fetal_volume_study import StudySettings, run_study
 from DeepRegistrationLib.evaluation.metrics import largest_disagreement_deg
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
 

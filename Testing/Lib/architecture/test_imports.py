@@ -22,7 +22,7 @@ from Testing.Lib.architecture.source_tree import (
 LAYERS = [
     {"errors", "progress"},
     {"jobs", "sample_data", "sample_download", "geometry"},
-    {"device", "failures", "threads"},
+    {"device", "failures", "threads", "versions"},
     {"images"},
     {"similarity"},
     {"optimize"},
@@ -31,10 +31,20 @@ LAYERS = [
     {"results", "report"},
     {"evaluation"},
     {"job_runner"},
-    {"worker_channel", "worker", "cli", "demo"},
+    {"console", "worker_channel"},
+    {"worker", "demo"},
+    {"cli", "cli_data", "cli_studies"},
 ]
 # what Slicer's process may import
-TORCH_FREE = ("errors", "progress", "jobs", "geometry.frames", "geometry.volume_geometry", "sample_data")
+TORCH_FREE = (
+    "errors",
+    "progress",
+    "jobs",
+    "geometry.frames",
+    "geometry.volume_geometry",
+    "sample_data",
+    "sample_download",
+)
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "mrml", "DeepRegistrationSlicer", "DeepRegistration"}
 # from the top down; every other file of the Slicer side is below them
 SLICER_SIDE_TOP = ["Panel", "Logic"]

@@ -5,12 +5,15 @@ import math
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from DeepRegistrationLib.cli import app
 from DeepRegistrationLib.data.phantom import write_phantom_atlas
 from DeepRegistrationLib.errors import Cancelled, InputError
-from DeepRegistrationLib.evaluation.fetal_pairs import PairGroup, find_pairs
+from DeepRegistrationLib.evaluation.fetal_pairs import find_pairs
 from DeepRegistrationLib.evaluation.fetal_study_report import write_study_report
 from DeepRegistrationLib.evaluation.fetal_volume_study import StudySettings, run_study
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
 from DeepRegistrationLib.evaluation.trials import Trial, TrialFile, matrix_text
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
 
@@ -164,3 +167,16 @@ def test_the_report_counts_a_registration_without_result_as_a_failure(tmp_path, 
     row = next(line for line in text.splitlines() if line.startswith("| sta | auto |"))
     assert row.startswith("| sta | auto | 2 | 0.25 +- 0.00 |")
     assert row.endswith("| 1 | 1 | 1.5 |")
+
+
+def test_the_command_line_continues_the_same_study(public_images, a_finished_study):
+    before = (a_finished_study / "trials.csv").read_bytes()
+    words = (
+        "evaluate fetal-volume --pairs sta --method auto --method vvr-gc --rotations 1 --per-bin 0 --quiet"
+    )
+    done = CliRunner().invoke(
+        app, [*words.split(), "--quiet", "--data", str(public_images), "--output", str(a_finished_study)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "| sta | auto | 2 |" in done.output
+    assert (a_finished_study / "trials.csv").read_bytes() == before
