@@ -12,6 +12,7 @@ from DeepRegistrationLib.images.read import image_name, read_volume
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeFiles
 from DeepRegistrationLib.jobs.job import ExitCode, Job
 from DeepRegistrationLib.progress import Progress, Report, StageProgress, keep_going
+from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.results.folder import check_output_folder
 from DeepRegistrationLib.results.json_result import FileStamp, stamp
 from DeepRegistrationLib.results.result_files import write_result_files
@@ -148,7 +149,7 @@ def _outcome(folder: Path, confidence: Confidence) -> RunOutcome:
     return RunOutcome(
         exit_code=ExitCode.DONE if trusted else ExitCode.NOT_TRUSTED,
         output_folder=folder,
-        message=f"{_IN_WORDS[confidence.trust]} ({confidence.value:.2f}): {confidence.reason}",
+        message=f"{_IN_WORDS[confidence.trust]} ({shown_confidence(confidence.value)}): {confidence.reason}",
         confidence=confidence.value,
         trust=confidence.trust,
     )

@@ -10,6 +10,7 @@ Standard output belongs to this protocol; what libraries print goes to standard 
 its standard input closes, so it never outlives the program that started it.
 """
 
+import importlib.util
 import os
 import signal
 import threading
@@ -161,13 +162,13 @@ def _who_am_i() -> dict[str, object]:
 
 
 def _warm_up() -> None:
-    """Imports what the first job needs, so that it starts as fast as the second."""
-    import importlib.util
-
-    import DeepRegistrationLib.job_runner
+    """Loads what the first job needs, so that it takes hardly longer than the second."""
+    import DeepRegistrationLib.job_runner  # noqa: F401
 
     if importlib.util.find_spec("matplotlib"):
-        import DeepRegistrationLib.report.pictures  # noqa: F401
+        from DeepRegistrationLib.report.pictures import convergence_picture
+
+        convergence_picture({"": [0.0, 1.0]})  # the first drawing loads the fonts
 
 
 def main() -> int:

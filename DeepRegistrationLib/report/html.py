@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from DeepRegistrationLib.report.page_style import STYLE
-from DeepRegistrationLib.report.picture import Picture
+from DeepRegistrationLib.report.picture import LABELS, Picture
+from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.workflows.result import Segment, Trust
 
 _TITLES = {"fetal-volume": "Fetal brain to atlas"}
@@ -37,9 +38,8 @@ def html_report(
         f"<header><p class=product>DeepRegistration</p><h1>{escape(title)}</h1></header>",
         _confidence(content),
         _warnings(content["warnings"]),
-        *(_picture(picture) for picture in pictures),
+        *(_picture(picture) + (_legend(segments) if picture.name == LABELS else "") for picture in pictures),
         "" if pictures else "<p>No pictures: matplotlib is not installed where this job ran.</p>",
-        _legend(segments),
         _section("What was done", _table(_done(content))),
         *(_transform(name, entry) for name, entry in content["transforms"].items()),
         _section("Similarity", _table(content["similarity"])),
@@ -69,7 +69,7 @@ def _confidence(content: Mapping[str, object]) -> str:
     trust = Trust(content["trust"])
     heading, advice = _ADVICE[trust]
     value = content["confidence"]
-    number = f" <span class=number>{value:.2f} of 1</span>" if value is not None else ""
+    number = f" <span class=number>{shown_confidence(value)} of 1</span>" if value is not None else ""
     return (
         f'<section class="confidence {trust}"><h2>{heading}{number}</h2>'
         f"<p>{escape(str(content['confidence_reason']))}</p><p class=advice>{advice}</p></section>"
@@ -149,7 +149,7 @@ def _table(entries: Mapping[str, object]) -> str:
 
 def _text(value: object) -> str:
     if value is None:
-        return "none"
+        return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LABELS = "labels"
+"""Name of the picture whose colours need a legend."""
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:

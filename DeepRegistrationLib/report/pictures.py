@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from DeepRegistrationLib.report.canvas import BACKGROUND, FAINT, TEXT, Panel, draw_panels, figure_to_png
 from DeepRegistrationLib.report.outlines import with_outlines
-from DeepRegistrationLib.report.picture import Picture
+from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.planes import (
     VIEWS,
     brain_region,
@@ -46,7 +46,7 @@ def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = l
         keep_going()
     history = {stage: values for stage, values in result.history.items() if len(values) > 1}
     if history:
-        pictures.append(_convergence(history))
+        pictures.append(convergence_picture(history))
     return pictures
 
 
@@ -113,7 +113,7 @@ def _labels(result: RegistrationResult, scene: _Scene) -> Picture:
         labels = slice_of(result.segmentation, plane, scene.moving_from_fixed, labels=True)
         panels.append(with_outlines(after, labels, result.segments, voxel_px))
     return Picture(
-        "labels",
+        LABELS,
         "Labels on the subject",
         "Outlines of the atlas's labels, carried onto the subject by the transform; they should follow the "
         "subject's own edges.",
@@ -121,7 +121,15 @@ def _labels(result: RegistrationResult, scene: _Scene) -> Picture:
     )
 
 
-def _convergence(history: Mapping[str, Sequence[float]]) -> Picture:
+def convergence_picture(history: Mapping[str, Sequence[float]]) -> Picture:
+    """Draws similarity against iteration.
+
+    Args:
+        history: stage -> similarity per iteration; at least one stage.
+
+    Returns:
+        One plot per stage, side by side.
+    """
     figure = Figure(figsize=(10.3, 2.6), dpi=100, facecolor=BACKGROUND)
     # fixed margins: working them out from the text takes longer than everything else on this page
     margins = {"left": 0.06, "right": 0.985, "bottom": 0.19, "top": 0.88, "wspace": 0.16}

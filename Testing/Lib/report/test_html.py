@@ -6,6 +6,7 @@ import pytest
 
 from DeepRegistrationLib.report.html import html_report
 from DeepRegistrationLib.report.pictures import pictures_of
+from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.results.json_result import FileStamp, describe
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 
@@ -75,6 +76,11 @@ def test_names_of_files_cannot_change_the_page(the_page):
 
 def test_the_page_follows_the_light_or_dark_setting(the_page):
     assert "prefers-color-scheme: dark" in the_page
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.9998, "0.99"), (1.0, "0.99"), (0.978, "0.97"), (0.0, "0.00")])
+def test_a_confidence_is_never_shown_higher_than_it_is(value, text):
+    assert shown_confidence(value) == text
 
 
 def test_a_result_that_is_not_to_be_trusted_says_so_first(a_registration):

@@ -166,6 +166,19 @@ def test_a_scene_without_slicer_core_is_refused_in_a_sentence(a_job, monkeypatch
         run_job(dataclasses.replace(a_job, outputs=Outputs(scene=True)), refuse_to_compute)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_full_graphics_card_is_replaced_by_the_cpu_and_the_result_says_so(a_job):
+    torch.cuda.set_per_process_memory_fraction(1e-4)
+    try:
+        run_job(a_job)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    content = json.loads((a_job.output_folder / "result.json").read_text("utf-8"))
+    assert content["device"].startswith("cpu")
+    assert "graphics card was full" in " ".join(content["warnings"])
+
+
 def test_one_atlas_image_serves_as_an_atlas(a_job):
     atlas = a_job.files.atlas_dir
     files = {"atlas": atlas / "PHA28.nii.gz", "atlas_labels": atlas / "PHA28_parc.nii.gz", "atlas_dir": None}
