@@ -74,8 +74,8 @@ class FetalAtlas:
         """
         if not folder.is_dir():
             raise InputError(
-                f"The atlas folder '{folder}' does not exist. Choose the folder that holds STA21.nii.gz and so "
-                "on, or download the atlas with: deepregistration data download fetal-atlas"
+                f"The atlas folder '{folder}' does not exist. Choose the folder that holds STA21.nii.gz "
+                "and so on, or download the atlas with: deepregistration data download fetal-atlas"
             )
         by_stem = {_stem(path): path for path in sorted(folder.iterdir()) if _stem(path)}
         files = []
@@ -91,9 +91,10 @@ class FetalAtlas:
                     )
                 )
         if not files:
+            others = len(list(folder.iterdir()))
             raise InputError(
-                f"The atlas folder '{folder}' holds no atlas image: expected names that end in the week, such "
-                f"as STA25.nii.gz, found {len(list(folder.iterdir()))} other files. Choose another folder."
+                f"The atlas folder '{folder}' holds no atlas image: expected names that end in the week, "
+                f"such as STA25.nii.gz, found {others} other files. Choose another folder."
             )
         return FetalAtlas(tuple(sorted(files, key=lambda entry: entry.gestational_age_weeks)), folder.name)
 

@@ -118,14 +118,14 @@ def se3_exp(twist: torch.Tensor) -> torch.Tensor:
     Source: Murray, Li and Sastry, "A mathematical introduction to robotic manipulation", 1994, section 2.3.
     """
     rotation_vector = twist[..., :3]
-    translation = (_left_jacobian(rotation_vector) @ twist[..., 3:, None])[..., 0]
+    translation = (left_jacobian(rotation_vector) @ twist[..., 3:, None])[..., 0]
     return rigid_matrix(matrix_from_rotation_vector(rotation_vector), translation)
 
 
 def se3_log(matrix: torch.Tensor) -> torch.Tensor:
     """(..., 6); the twist whose `se3_exp` is the rigid map (..., 4, 4); rotation at most pi."""
     rotation_vector = rotation_vector_from_matrix(matrix[..., :3, :3])
-    translation = torch.linalg.solve(_left_jacobian(rotation_vector), matrix[..., :3, 3:])[..., 0]
+    translation = torch.linalg.solve(left_jacobian(rotation_vector), matrix[..., :3, 3:])[..., 0]
     return torch.cat([rotation_vector, translation], dim=-1)
 
 
@@ -163,7 +163,17 @@ def translation_error_mm(
     return torch.linalg.vector_norm((difference[..., :3] @ point)[..., 0] + difference[..., 3], dim=-1)
 
 
-def _left_jacobian(rotation_vector: torch.Tensor) -> torch.Tensor:
+def left_jacobian(rotation_vector: torch.Tensor) -> torch.Tensor:
+    """Turn from the left that a change of the rotation vector causes: exp(v + dv) = exp(J dv) exp(v).
+
+    Args:
+        rotation_vector: (..., 3) [rad].
+
+    Returns:
+        (..., 3, 3); J.
+
+    Source: Barfoot, State Estimation for Robotics, 2017, eq. 7.77.
+    """
     _, cosine, cubic = rodrigues_coefficients(rotation_vector.square().sum(-1))
     skew = hat(rotation_vector)
     eye = torch.eye(3, dtype=skew.dtype, device=skew.device)

@@ -19,6 +19,8 @@ _GRID_MM = 2.5
 """Resolution of the search: fine enough for the outline of a brain of 50 mL."""
 _OPENING_MM = 7.5
 """Bridges thinner than twice this are cut; the brainstem stays with the brain at this value."""
+_EDGE = 0.2
+"""Share of bright tissue that a voxel at the surface must reach: between partial volume and dark tissue."""
 
 
 def find_brain_mask(volume: Volume) -> Volume:
@@ -55,11 +57,12 @@ def find_brain_mask(volume: Volume) -> Volume:
     opened = ndimage.binary_dilation(piece, _ball(radius + 1)) & foreground
     filled = ndimage.binary_fill_holes(opened)
     outline = coarse.with_values(torch.as_tensor(filled.astype(np.float32)), f"{volume.name} brain mask")
-    return _at_full_resolution(outline, volume, threshold)
+    edge = threshold + _EDGE * (float(np.percentile(values[filled], 90)) - threshold)
+    return _at_full_resolution(outline, volume, edge)
 
 
 def _at_full_resolution(outline: Volume, volume: Volume, threshold: float) -> Volume:
-    """The mask on the grid of the image; the image itself says where tissue ends, the coarse outline is blurred."""
+    """The mask on the grid of the image, which also says where tissue ends: the outline is blurred."""
     around = box_around(outline.values > 0.5, outline.geometry, margin_mm=_GRID_MM)
     fine = resample(cropped(outline, around), volume.geometry)
     mask = torch.zeros(volume.values.shape, dtype=torch.bool)

@@ -60,7 +60,7 @@ def resample(
 def _reached(
     index_matrix: np.ndarray, volume_size_ijk: np.ndarray, target_size_ijk: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """First index and size (i, j, k) of the box of target voxels that may see the volume; None if none can."""
+    """First index and size (i, j, k) of the box of target voxels that may see the volume, if any."""
     # the volume's outermost voxel edges, one voxel more against rounding
     low, high = -1.5, volume_size_ijk + 0.5
     corners = np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)])

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
+from DeepRegistrationLib.geometry.rigid import left_jacobian
 from DeepRegistrationLib.optimize.moving_sampler import MovingSampler
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch
 
@@ -51,12 +52,14 @@ def refine_smooth(
         columns = [torch.linalg.cross(turned[0], gradients[0], dim=-1), gradients[0]]
         if scaling:
             columns.append((turned[0] * gradients[0]).sum(-1, keepdim=True))
-        derivative = by_value @ torch.cat(columns, -1)
-        return -float(value.detach()), -derivative.double().cpu().numpy() * units
+        derivative = (by_value @ torch.cat(columns, -1)).double().cpu().numpy()
+        # the columns are for a turn from the left of where the pose is now
+        derivative[:3] = derivative[:3] @ left_jacobian(torch.as_tensor(parameters[:3] * units[:3])).numpy()
+        return -float(value.detach()), -derivative * units
 
-    def after_iteration(parameters: np.ndarray) -> None:
-        history.append(-cost(parameters)[0])
-        advance(len(history) / iterations)
+    def after_iteration(intermediate_result: OptimizeResult) -> None:
+        history.append(-float(intermediate_result.fun))
+        advance(min(len(history) / iterations, 1.0))
 
     found = minimize(
         cost,

@@ -24,7 +24,7 @@ def ball_points(points_across: int, device: torch.device | None = None) -> torch
         device: of the result.
 
     Returns:
-        (P, 3) float32; about 0.52 points_across^3 points.
+        (P, 3) float32; about 0.52 (points_across - 1)^3 points.
     """
     line = torch.linspace(-1, 1, points_across, device=device)
     cube = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)

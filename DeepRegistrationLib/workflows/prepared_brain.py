@@ -44,14 +44,14 @@ class PreparedBrain:
     def oversampled(self, resolution_mm: float) -> Volume:
         """The image at a resolution, on voxels of half that size.
 
-        Linear interpolation between voxels as large as the resolution blurs along the diagonals and not along the
-        axes, which pulls a pose towards orientations where grids coincide; half the size makes that negligible.
+        Linear interpolation between voxels as large as the resolution blurs along the diagonals and not
+        along the axes, which pulls a pose towards orientations where grids coincide; half the size makes
+        that negligible.
         """
         fine = downsample(self.image, resolution_mm / 2)
         have_mm = max(resolution_mm / 2, float(self.image.geometry.spacing_mm.max()))
-        missing_mm = (
-            max(resolution_mm**2 - have_mm**2, 0.0) ** 0.5
-        )  # widths of point-spread functions add as squares
+        # widths of point-spread functions add as squares
+        missing_mm = max(resolution_mm**2 - have_mm**2, 0.0) ** 0.5
         return smooth(fine, missing_mm / FWHM_PER_SIGMA)
 
 
