@@ -52,18 +52,19 @@ def run_to_exit_code(work: Callable[[Report], int], quiet: bool = False) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the work to stop, the second one ends the program on the spot."""
+    """Ctrl-C, or a cluster that wants its node back, asks the work to stop; a second Ctrl-C ends it at once."""
     asked = []
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         asked.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The result folder appears complete or not at all, and never swallows files that are not results."""
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -128,7 +129,7 @@ def _open_to_others(folder: Path) -> None:
 
 def _remove_stale(folder: Path) -> None:
     for kind in (".part", ".old"):
-        for left in folder.parent.glob(f".{folder.name}.*{kind}"):
+        for left in folder.parent.glob(f".{glob.escape(folder.name)}.*{kind}"):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(left)

@@ -42,7 +42,7 @@ def a_job(a_patient, tmp_path):
     return Job(
         JobKind.FETAL_VOLUME,
         FetalVolumeFiles(moving=a_patient / "moving.nii.gz", atlas_dir=a_patient / "atlas"),
-        FetalVolumeSettings(gestational_age_weeks=28.0),
+        FetalVolumeSettings(gestational_age_weeks=28.0, candidates=8),
         tmp_path / "out",
         Outputs(report=False),
     )
