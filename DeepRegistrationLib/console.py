@@ -52,7 +52,7 @@ def run_to_exit_code(work: Callable[[Report], int], quiet: bool = False) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, or a cluster that wants its node back, asks the work to stop; a second Ctrl-C ends it at once."""
+    """Ctrl-C, or a cluster that wants its node back, asks the work to stop; a second Ctrl-C ends it now."""
     asked = []
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
