@@ -1,7 +1,7 @@
 """What the user asks for: a fetal brain in the scene, registered to an atlas."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import slicer
@@ -34,6 +34,30 @@ class WantedNodes:
 
 
 @dataclass(frozen=True)
+class AtlasByAge:
+    """An atlas on disk, of which the image of the right age is taken.
+
+    Attributes:
+        folder: one image per week of gestational age; None takes the installed atlas.
+    """
+
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AtlasInScene:
+    """An atlas among the nodes of the scene; it is taken where it stands.
+
+    Attributes:
+        volume: the image.
+        labels: segmentation or label volume over it; None for no labels.
+    """
+
+    volume: slicer.vtkMRMLScalarVolumeNode | None
+    labels: slicer.vtkMRMLNode | None = None
+
+
+@dataclass(frozen=True)
 class WrittenJob:
     """A job on disk.
 
@@ -41,11 +65,19 @@ class WrittenJob:
         file: job.json.
         outputFolder: where its result will be.
         labelNames: value -> name and colour of the atlas labels, where the scene knows them.
+        nodeNames: name of an input file -> name of the node that it was written from.
     """
 
     file: Path
     outputFolder: Path
     labelNames: Mapping[int, Label]
+    nodeNames: Mapping[str, str]
+
+    def inNodeNames(self, message: str) -> str:
+        """A message of the worker, which knows files only, for people, who know nodes."""
+        for fileName, nodeName in self.nodeNames.items():
+            message = message.replace(f"'{fileName}'", f"'{nodeName}'")
+        return message
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +87,14 @@ class FetalVolumeRequest:
     Attributes:
         subject: reconstructed fetal brain; read in its own RAS.
         mask: vtkMRMLSegmentationNode or label volume over the brain; None finds the brain automatically.
-        atlasVolume: atlas in the scene; None takes one by age from a folder.
-        atlasLabels: segmentation or label volume over `atlasVolume`.
-        atlasFolder: folder with one atlas image per week; None takes the installed atlas.
+        atlas: what to register it to.
         settings: method, age, device and so on.
         wanted: which results become nodes.
     """
 
     subject: slicer.vtkMRMLScalarVolumeNode
     mask: slicer.vtkMRMLNode | None = None
-    atlasVolume: slicer.vtkMRMLScalarVolumeNode | None = None
-    atlasLabels: slicer.vtkMRMLNode | None = None
-    atlasFolder: Path | None = None
+    atlas: AtlasByAge | AtlasInScene = field(default_factory=AtlasByAge)
     settings: FetalVolumeSettings = field(default_factory=FetalVolumeSettings)
     wanted: WantedNodes = field(default_factory=WantedNodes)
 
@@ -77,16 +105,14 @@ class FetalVolumeRequest:
             InputError: what is missing or does not fit, and what to do.
         """
         checkVolume(self.subject, "fetal brain")
-        if self.atlasVolume is not None:
-            checkVolume(self.atlasVolume, "atlas")
-            if self.atlasVolume is self.subject:
+        if isinstance(self.atlas, AtlasInScene):
+            checkVolume(self.atlas.volume, "atlas")
+            if self.atlas.volume is self.subject:
                 raise InputError(
-                    f"'{self.subject.GetName()}' is chosen as fetal brain and atlas. Choose another."
+                    f"'{self.subject.GetName()}' is chosen as fetal brain and as atlas. Choose another one."
                 )
-        elif self.atlasLabels is not None:
-            raise InputError("Atlas labels are chosen without their atlas volume. Choose the volume too.")
         else:
-            self._checkAtlasFolder()
+            _checkFolder(self.atlas.folder)
         if self.wanted == WantedNodes(False, False, False):
             raise InputError("No output is chosen. Choose at least one: transform, volume or segmentation.")
         age = self.settings.gestational_age_weeks
@@ -106,31 +132,38 @@ class FetalVolumeRequest:
             InputError: the mask or the labels miss their volume.
             RegistrationError: the folder cannot be written.
         """
-        moving = folder / "subject.nrrd"
-        writeVolume(self.subject, moving)
-        mask = atlas = labels = None
+        files = FetalVolumeFiles(folder / "subject.nrrd")
         labelNames: Mapping[int, Label] = {}
+        writeVolume(self.subject, files.moving)
         if self.mask is not None:
-            mask = folder / "mask.nrrd"
-            writeLabelsOnGrid(self.mask, self.subject, self._parentBesideMask(), mask)
-        if self.atlasVolume is not None:
-            atlas = folder / "atlas.nrrd"
-            writeVolume(self.atlasVolume, atlas)
-            if self.atlasLabels is not None:
-                labels = folder / "atlas-labels.nrrd"
+            files = replace(files, mask=folder / "mask.nrrd")
+            writeLabelsOnGrid(self.mask, self.subject, self._parentBesideMask(), files.mask)
+        if isinstance(self.atlas, AtlasByAge):
+            files = replace(files, atlas_dir=self.atlas.folder)
+        else:
+            files = replace(files, atlas=folder / "atlas.nrrd")
+            writeVolume(self.atlas.volume, files.atlas)
+            if self.atlas.labels is not None:
+                files = replace(files, atlas_labels=folder / "atlas-labels.nrrd")
+                parent = self.atlas.volume.GetParentTransformNode()
                 labelNames = writeLabelsOnGrid(
-                    self.atlasLabels, self.atlasVolume, self.atlasVolume.GetParentTransformNode(), labels
+                    self.atlas.labels, self.atlas.volume, parent, files.atlas_labels
                 )
-        folderOfAtlas = self.atlasFolder if atlas is None else None
         job = Job(
             kind=JobKind.FETAL_VOLUME,
-            files=FetalVolumeFiles(moving, mask, atlas, labels, atlas_dir=folderOfAtlas),
+            files=files,
             settings=self.settings,
             output_folder=folder / "result",
             outputs=Outputs(warped=self.wanted.warped, segmentation=self.wanted.segmentation),
         )
         write_job(job, folder / "job.json")
-        return WrittenJob(folder / "job.json", job.output_folder, labelNames)
+        return WrittenJob(folder / "job.json", job.output_folder, labelNames, self._nodeNames())
+
+    def _nodeNames(self) -> dict[str, str]:
+        nodes = {"subject": self.subject, "mask": self.mask}
+        if isinstance(self.atlas, AtlasInScene):
+            nodes |= {"atlas": self.atlas.volume, "atlas-labels": self.atlas.labels}
+        return {name: node.GetName() for name, node in nodes.items() if node is not None}
 
     def _parentBesideMask(self) -> slicer.vtkMRMLTransformNode | None:
         """The transform under which subject and mask lie on each other.
@@ -145,11 +178,11 @@ class FetalVolumeRequest:
             above = above.GetParentTransformNode()
         return parentWithoutResults(self.subject)
 
-    def _checkAtlasFolder(self) -> None:
-        if self.atlasFolder is None:
-            if installed_atlas_folder() is None:
-                raise InputError(
-                    "The fetal brain atlas is not installed. Press 'Download', or choose a folder with one."
-                )
-        elif not self.atlasFolder.is_dir():
-            raise InputError(f"The atlas folder '{self.atlasFolder}' does not exist. Choose another one.")
+
+def _checkFolder(folder: Path | None) -> None:
+    if folder is None and installed_atlas_folder() is None:
+        raise InputError(
+            "The fetal brain atlas is not installed. Press 'Download', or choose a folder that has one."
+        )
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"The atlas folder '{folder}' does not exist. Choose another one.")

@@ -112,14 +112,14 @@ class RegistrationJob:
         if self._isCancelled or end.exitCode == ExitCode.CANCELLED:
             return RegistrationOutcome(ExitCode.CANCELLED, "Cancelled; nothing was changed.")
         if end.outputFolder is None:
-            return RegistrationOutcome(end.exitCode, end.message, end.details)
+            message = self._written.inNodeNames(end.message)
+            return RegistrationOutcome(end.exitCode, message, end.details)
         try:
             nodes = loadResult(
                 end.outputFolder,
                 self._request.subject,
                 self._request.wanted,
-                self._request.atlasVolume,
-                self._request.atlasFolder,
+                self._request.atlas,
                 self._written.labelNames,
             )
         except RegistrationError as err:

@@ -12,8 +12,8 @@ import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.sample_data import installed_atlas_folder
-from DeepRegistrationSlicer.FetalVolumeRequest import WantedNodes
+from DeepRegistrationLib.sample_data import installed_atlas_folder, sha256_of
+from DeepRegistrationSlicer.FetalVolumeRequest import AtlasByAge, AtlasInScene, WantedNodes
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createText, loadSegmentation, loadVolume
 from DeepRegistrationSlicer.MrmlLabels import Label, renameSegments
 from DeepRegistrationSlicer.ResultNodes import (
@@ -45,8 +45,7 @@ def loadResult(
     folder: Path,
     subject: slicer.vtkMRMLScalarVolumeNode,
     wanted: WantedNodes | None = None,
-    atlasVolume: slicer.vtkMRMLScalarVolumeNode | None = None,
-    atlasFolder: Path | None = None,
+    atlas: AtlasByAge | AtlasInScene | None = None,
     labelNames: Mapping[int, Label] | None = None,
 ) -> ResultNodes:
     """Adds the nodes of a result, and lays the subject into the atlas if the result is to be trusted.
@@ -55,8 +54,7 @@ def loadResult(
         folder: holds result.json and the files that it stands for.
         subject: the volume that was registered.
         wanted: which results become nodes; None takes all that the folder holds.
-        atlasVolume: the atlas, if it was in the scene.
-        atlasFolder: folder of the atlas otherwise; None takes the installed one.
+        atlas: what it was registered to; None takes the installed atlas, if its checksums agree.
         labelNames: names for label values that the file does not know.
 
     Returns:
@@ -72,12 +70,12 @@ def loadResult(
         )
     content = _content(folder)
     with _allOrNothing(subject):
-        atlas = atlasVolume or _atlasFromDisk(content, atlasFolder)
+        volume = _atlasVolume(atlas or AtlasByAge(), content)
         result = _createNodes(folder, subject, wanted or _allOf(folder), content, labelNames or {})
         result = replace(result, report=_createReport(folder, subject))
-        _annotate(result, subject, atlas, content)
-        _place(result, subject, atlas, trusted=content["trust"] != LOW_TRUST)
-        _fileAway(result, subject, atlas, content)
+        _annotate(result, subject, volume, content)
+        _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
+        _fileAway(result, subject, volume, content)
     return result
 
 
@@ -126,15 +124,17 @@ def _createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slic
     return createText(path.read_text(encoding="utf-8"), _name(subject, "registration report"))
 
 
-def _atlasFromDisk(content: dict, folder: Path | None) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """The atlas image of this result: the node that an earlier result brought, else from its file."""
-    stamp, folder = content["inputs"].get("atlas"), folder or installed_atlas_folder()
-    if stamp is None:
-        return None
+def _atlasVolume(atlas: AtlasByAge | AtlasInScene, content: dict) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The atlas of this result: from the scene, the node that an earlier result brought, or its file."""
+    if isinstance(atlas, AtlasInScene):
+        return atlas.volume
+    stamp, folder = content["inputs"]["atlas"], atlas.folder or installed_atlas_folder()
     for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if volume.GetAttribute(_ATLAS_SHA256) == stamp["sha256"]:
             return volume
     if folder is None or not (folder / stamp["file"]).is_file():
+        return None
+    if sha256_of(folder / stamp["file"]) != stamp["sha256"]:
         return None
     volume = loadVolume(folder / stamp["file"], stamp["file"].partition(".")[0])
     volume.SetAttribute(_ATLAS_SHA256, stamp["sha256"])

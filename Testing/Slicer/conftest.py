@@ -9,9 +9,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "DeepRegistration"))
 
-from DeepRegistrationSlicer import HeadlessSlicer  # noqa: E402 - its folder is not a package
+from Testing.Slicer.host import application  # noqa: E402 - it needs the path above
 
-HeadlessSlicer.boot()
+application.boot()
 
 import slicer  # noqa: E402
 
@@ -39,6 +39,16 @@ def an_empty_scene():
     slicer.mrmlScene.Clear(False)
 
 
+@pytest.fixture(autouse=True)
+def no_error_in_a_callback(monkeypatch):
+    """VTK and Qt print what their callbacks raise and go on; a test must not."""
+    errors = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: errors.append(error))
+    yield
+    if errors:
+        raise errors[0]
+
+
 @pytest.fixture(scope="session")
 def a_phantom(tmp_path_factory):
     """Folder with an atlas of phantoms and one of them turned and shifted, written by another process."""
@@ -48,3 +58,11 @@ def a_phantom(tmp_path_factory):
     command = [sys.executable, "-c", _WRITE_PHANTOM, str(folder), str(RAS_FROM_PHANTOM.tolist())]
     subprocess.run(command, check=True, cwd=ROOT)
     return folder
+
+
+@pytest.fixture(scope="session")
+def the_module():
+    """The module, loaded from its file as Slicer does."""
+    from Testing.Slicer.host.scripted_module import LoadedModule
+
+    return LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py")

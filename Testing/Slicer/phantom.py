@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest
+from DeepRegistrationSlicer.FetalVolumeRequest import AtlasByAge, FetalVolumeRequest
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
 
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
@@ -25,7 +25,7 @@ def loadSubject(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
 
 def phantomRequest(folder: Path, **changes) -> FetalVolumeRequest:
     """A request to register the turned phantom to the phantom atlas."""
-    content = {"subject": None, "atlasFolder": folder / "atlas", "settings": SETTINGS, **changes}
+    content = {"subject": None, "atlas": AtlasByAge(folder / "atlas"), "settings": SETTINGS, **changes}
     content["subject"] = content["subject"] or loadSubject(folder)
     return FetalVolumeRequest(**content)
 

@@ -1,13 +1,19 @@
 """The logic with the real worker and a phantom: what comes into the scene, and what never changes."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import slicer
 from DeepRegistrationSlicer import MrmlBridge
-from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WantedNodes
+from DeepRegistrationSlicer.FetalVolumeRequest import (
+    AtlasByAge,
+    AtlasInScene,
+    FetalVolumeRequest,
+    WantedNodes,
+)
 from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.ResultNodes import findResult
 from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
@@ -159,7 +165,7 @@ def test_an_atlas_in_the_scene_is_taken_where_it_stands_with_its_own_label_names
     labels.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
     room = movedBy(atlas, angles_deg=(0, 0, 90), name="room")
     labels.SetAndObserveTransformNodeID(room.GetID())
-    request = phantomRequest(a_phantom, atlasFolder=None, atlasVolume=atlas, atlasLabels=labels)
+    request = phantomRequest(a_phantom, atlas=AtlasInScene(atlas, labels))
     result = logic.startRegistration(request).outcome.nodes
     assert result.atlas is atlas
     assert poseError(MrmlBridge.matrixOf(result.transform))[0] < 1
@@ -263,7 +269,7 @@ def test_a_subject_deleted_during_the_job_drops_the_result(logic, a_phantom):
 def test_an_image_that_the_worker_refuses_leaves_the_scene_as_it_was(logic, a_phantom):
     flat = MrmlBridge.createVolume(np.full((9, 9, 9), 5, np.float32), np.eye(4), "flat")
     before = nodeIds()
-    with pytest.raises(InputError, match="'subject'"):
+    with pytest.raises(InputError, match="'flat' is constant"):
         logic.startRegistration(phantomRequest(a_phantom, subject=flat))
     assert nodeIds() == before
 
@@ -310,14 +316,14 @@ def test_torch_stays_out_of_this_process(a_registered_phantom):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"atlasFolder": "missing"}, "does not exist"),
+        ({"atlas": AtlasByAge(Path("missing"))}, "'missing' does not exist"),
+        ({"atlas": AtlasInScene(None)}, "No volume is chosen as atlas"),
         ({"wanted": WantedNodes(False, False, False)}, "No output is chosen"),
         ({"settings": FetalVolumeSettings(gestational_age_weeks=5.0)}, "5 weeks is not between 18 and 45"),
     ],
-    ids=["no such folder", "no output", "an age that cannot be"],
+    ids=["no such folder", "no atlas", "no output", "an age that cannot be"],
 )
 def test_a_request_that_cannot_be_met_is_refused_at_once(logic, a_phantom, changes, text):
-    changes = {key: a_phantom / value if key == "atlasFolder" else value for key, value in changes.items()}
     request = phantomRequest(a_phantom, **changes)
     before = nodeIds()
     with pytest.raises(InputError, match=text):
@@ -327,8 +333,8 @@ def test_a_request_that_cannot_be_met_is_refused_at_once(logic, a_phantom, chang
 
 def test_the_subject_cannot_be_its_own_atlas(logic, a_phantom):
     subject = loadSubject(a_phantom)
-    with pytest.raises(InputError, match="'Fetus 1' is chosen as fetal brain and atlas"):
-        logic.startRegistration(FetalVolumeRequest(subject, atlasVolume=subject, settings=SETTINGS))
+    with pytest.raises(InputError, match="'Fetus 1' is chosen as fetal brain and as atlas"):
+        logic.startRegistration(FetalVolumeRequest(subject, atlas=AtlasInScene(subject), settings=SETTINGS))
 
 
 def test_a_mask_that_misses_the_subject_is_refused_before_anything_runs(logic, a_phantom):

@@ -1,0 +1,92 @@
+"""The module DeepRegistration as Slicer sees it: wiring only; what it does is in DeepRegistrationSlicer."""
+
+import slicer
+from DeepRegistrationSlicer.Logic import RegistrationLogic
+from DeepRegistrationSlicer.Panel import Panel
+from DeepRegistrationSlicer.SampleDataSets import registerSampleData
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+
+class DeepRegistration(ScriptedLoadableModule):
+    """Title, category and help of the module."""
+
+    def __init__(self, parent: object) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = _("DeepRegistration")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
+        parent.dependencies = []
+        parent.contributors = ["DeepRegistration contributors"]
+        parent.helpText = _(
+            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, and says how "
+            "far the result can be trusted. Choose the volume, press Register."
+        )
+        parent.acknowledgementText = _(
+            "Method: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
+            "Image-to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2018."
+        )
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+class DeepRegistrationWidget(ScriptedLoadableModuleWidget):
+    """Loads the forms and hands them to the panel."""
+
+    def setup(self) -> None:
+        """Called once, when the user opens the module for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        frame = slicer.util.loadUI(self.resourcePath("UI/DeepRegistration.ui"))
+        page = slicer.util.loadUI(self.resourcePath("UI/FetalVolume.ui"))
+        self.ui = slicer.util.childWidgetVariables(frame)
+        self.ui.jobTabs.addTab(page, _("Fetal brain"))
+        vars(self.ui).update(vars(slicer.util.childWidgetVariables(page)))
+        self.layout.addWidget(frame)
+        for form in (frame, page):
+            form.setMRMLScene(slicer.mrmlScene)
+        self.logic = DeepRegistrationLogic()
+        self.panel = Panel(self.ui, self.logic, isShown=lambda: self.parent.isEntered)
+
+    def enter(self) -> None:
+        """Called each time the user opens the module."""
+        self.panel.enter()
+
+    def exit(self) -> None:
+        """Called each time the user opens another module."""
+        self.panel.exit()
+
+    def cleanup(self) -> None:
+        """Called when Slicer closes or the module is reloaded."""
+        self.panel.cleanup()
+
+
+class DeepRegistrationLogic(RegistrationLogic, ScriptedLoadableModuleLogic):
+    """The logic, with the parameter node that Slicer keeps for the module."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        RegistrationLogic.__init__(self)
+
+
+class DeepRegistrationTest(ScriptedLoadableModuleTest):
+    """Self-test inside Slicer."""
+
+    def setUp(self) -> None:
+        """Starts from an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Called by the button Reload and Test."""
+        self.setUp()
+        self.test_the_panel_opens_with_register_disabled_in_an_empty_scene()
+
+    def test_the_panel_opens_with_register_disabled_in_an_empty_scene(self) -> None:
+        """The panel opens without torch, and says what is missing."""
+        self.delayDisplay("Opening the panel")
+        ui = slicer.util.getModuleWidget("DeepRegistration").ui
+        assert not ui.registerButton.enabled
+        assert "No volume is chosen" in ui.registerButton.toolTip

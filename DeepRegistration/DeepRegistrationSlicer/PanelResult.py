@@ -1,0 +1,89 @@
+"""The part of the panel that shows the latest result of a volume: confidence, before and after, report.
+
+Everything comes from the scene, so that it is there again when a saved scene is opened.
+"""
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from DeepRegistrationSlicer.PanelMessage import Tone, showMessage
+from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
+
+
+class PanelResult:
+    """Shows and switches one result.
+
+    Args:
+        ui: widgets of the panel by name.
+    """
+
+    def __init__(self, ui: object) -> None:
+        self._ui = ui
+        self._result: ResultNodes | None = None
+        ui.beforeButton.clicked.connect(self.onBefore)
+        ui.afterButton.clicked.connect(self.onAfter)
+        ui.reportButton.clicked.connect(self.onReport)
+        self.show(None)
+
+    def show(self, subject: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+        """Shows the latest result of a volume, if there is one."""
+        self._result = findResult(subject)
+        self._ui.resultCollapsibleButton.visible = self._result is not None
+        if self._result is None:
+            return
+        self._showConfidence(self._result)
+        isMovable = self._result.transform is not None
+        for button in (self._ui.beforeButton, self._ui.afterButton):
+            button.enabled = isMovable
+        isApplied = self._result.isApplied()
+        self._ui.afterButton.checked = isApplied
+        self._ui.beforeButton.checked = isMovable and not isApplied
+        self._ui.reportButton.enabled = self._result.report is not None
+
+    def showInSliceViews(self) -> None:
+        """Shows the subject, with the atlas ready to be blended in, where the subject stands now."""
+        if self._result is not None:
+            slicer.util.setSliceViewerLayers(
+                background=self._result.subject,
+                foreground=self._result.atlas,
+                foregroundOpacity=0.0,
+                fit=True,
+            )
+
+    def onBefore(self) -> None:
+        """Puts the subject back to where it was before the registration."""
+        self._result.undo()
+        self._showAgain()
+
+    def onAfter(self) -> None:
+        """Lays the subject into the atlas."""
+        self._result.apply()
+        self._showAgain()
+
+    def onReport(self) -> None:
+        """Opens the report in the web browser."""
+        path = Path(slicer.app.temporaryPath) / f"{self._result.report.GetID()}.html"
+        path.write_text(self._result.report.GetText(), encoding="utf-8")
+        if not qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path))):
+            text = _("No web browser could be opened. The report is here: {path}").format(path=path)
+            showMessage(self._ui.statusLabel, text, Tone.WARNING)
+
+    def _showAgain(self) -> None:
+        self.show(self._result.subject)
+        self.showInSliceViews()
+
+    def _showConfidence(self, result: ResultNodes) -> None:
+        content = result.content()
+        isLow = content["trust"] == "low"
+        text = _("<b>Confidence {word} ({value:.2f}).</b> {reason}").format(
+            word={"high": _("high"), "moderate": _("moderate"), "low": _("low")}[content["trust"]],
+            value=content["confidence"],
+            reason=content["confidence_reason"],
+        )
+        if isLow and not result.isApplied():
+            text += " " + _("The volume was left where it was; 'After' shows the result nevertheless.")
+        notes = "".join(f"<br/>{note}" for note in content.get("warnings", []))
+        showMessage(self._ui.confidenceLabel, text + notes, Tone.WARNING if isLow else Tone.PLAIN)

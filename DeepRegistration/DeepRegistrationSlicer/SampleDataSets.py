@@ -1,0 +1,77 @@
+"""Offers the library's samples in Slicer's module Sample Data."""
+
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationLib.progress import keep_going
+from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, SampleFile, catalogue
+from DeepRegistrationSlicer.SampleFetch import SampleFetch
+
+CATEGORY = "DeepRegistration"
+
+_ICONS = Path(__file__).resolve().parents[1] / "Resources" / "Icons"
+_IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+_LABEL_ENDINGS = ("_mask", "_parc", "_labels", "_WMZparc")
+
+
+def registerSampleData() -> None:
+    """Adds the samples to the module Sample Data; called once Slicer has started."""
+    import SampleData
+
+    logic = SampleData.SampleDataLogic
+    logic.registerCustomSampleDataCategory(CATEGORY, title=_("DeepRegistration"))
+    for sample in catalogue().values():
+        if sample.name == FETAL_ATLAS:
+            # many files that the worker reads: they go where it looks for them, not into the scene
+            logic.registerCustomSampleDataSource(**_common(sample), customDownloader=downloadAtlas)
+        else:
+            logic.registerCustomSampleDataSource(**_common(sample), **_files(sample))
+
+
+def downloadAtlas(_source: object = None) -> None:
+    """Brings the fetal brain atlas into the data folder of this user.
+
+    Raises:
+        RegistrationError: no network, no space, or other bytes than expected.
+    """
+    problems: list[str | None] = []
+    SampleFetch(catalogue()[FETAL_ATLAS], keep_going, problems.append).wait()
+    if problems[0]:
+        raise RegistrationError(problems[0])
+
+
+def _common(sample: Sample) -> dict[str, object]:
+    thumbnail = _ICONS / f"{sample.name}.png"
+    files = sample.files
+    return {
+        "category": CATEGORY,
+        "sampleName": sample.title,
+        "thumbnailFileName": str(thumbnail) if thumbnail.is_file() else None,
+        "uris": [file.url for file in files],
+        "fileNames": [file.path.name for file in files],
+        "checksums": [f"SHA256:{file.sha256}" for file in files],
+    }
+
+
+def _files(sample: Sample) -> dict[str, object]:
+    return {
+        "nodeNames": [_stem(file) if _isImage(file) else None for file in sample.files],
+        "loadFiles": [_isImage(file) for file in sample.files],
+        "loadFileTypes": [_fileType(file) for file in sample.files],
+    }
+
+
+def _isImage(file: SampleFile) -> bool:
+    return file.path.name.endswith(_IMAGE_ENDINGS)
+
+
+def _stem(file: SampleFile) -> str:
+    return file.path.name.partition(".")[0]
+
+
+def _fileType(file: SampleFile) -> str | None:
+    if not _isImage(file):
+        return None
+    return "SegmentationFile" if _stem(file).endswith(_LABEL_ENDINGS) else "VolumeFile"
