@@ -135,11 +135,13 @@ class Panel(VTKObservationMixin):
     def _bind(self, parameters: RegistrationParameters | None) -> None:
         if self._parameters is not None:
             self._parameters.disconnectGui(self._guiTag)
-            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._onModified)
+            node = self._parameters.parameterNode
+            self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, self._onModified)
         self._parameters = parameters
         if parameters is not None:
             self._guiTag = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onModified)
+            # the node, not its wrapper: the observer would keep the wrapper, which goes on reading the node
+            self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
             self._update()
 
     def _onModified(self, caller: object, event: object) -> None:

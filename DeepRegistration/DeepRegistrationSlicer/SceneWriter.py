@@ -1,0 +1,77 @@
+"""Writes scene.mrb into a result folder: the volume, registered, as Slicer's panel would leave it.
+
+    python -m DeepRegistrationSlicer.SceneWriter RESULT_FOLDER MOVING_FILE
+
+A program of its own: the command line computes with torch, and torch and the scene never share a process.
+"""
+
+import sys
+from pathlib import Path
+
+import slicer
+
+from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationSlicer.HeadlessSlicer import boot
+from DeepRegistrationSlicer.MrmlBridge import loadVolume
+from DeepRegistrationSlicer.ResultLoader import loadResult
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
+
+SCENE = "scene.mrb"
+
+_USAGE = "usage: python -m DeepRegistrationSlicer.SceneWriter RESULT_FOLDER MOVING_FILE"
+_SLICE_VIEWS = ("Red", "Yellow", "Green")
+
+
+def writeScene(folder: Path, moving: Path) -> Path:
+    """Loads a result and the volume it belongs to, and saves them as one scene file.
+
+    Args:
+        folder: result folder; holds result.json and the files it stands for.
+        moving: the volume that was registered, or the folder of its DICOM series.
+
+    Returns:
+        The scene file, in the result folder.
+
+    Raises:
+        InputError: the volume cannot be read.
+        RegistrationError: the result cannot be read, or the scene not written.
+    """
+    boot()
+    subject = loadVolume(_firstFile(moving), moving.name.partition(".")[0])
+    _showInSliceViews(loadResult(folder, subject))
+    scene = folder / SCENE
+    if not slicer.mrmlScene.WriteToMRB(str(scene)) or not scene.exists():
+        raise RegistrationError(f"The scene '{scene}' could not be written. Free some space and try again.")
+    return scene
+
+
+def main(arguments: list[str]) -> None:
+    """Writes the scene that the arguments name; ends the program with a sentence if that fails."""
+    if len(arguments) != 2:
+        raise SystemExit(_USAGE)
+    try:
+        writeScene(Path(arguments[0]), Path(arguments[1]))
+    except RegistrationError as err:
+        raise SystemExit(str(err)) from err
+
+
+def _firstFile(path: Path) -> Path:
+    """A DICOM series is read from any one of its files."""
+    return (
+        min((entry for entry in path.iterdir() if entry.is_file()), default=path) if path.is_dir() else path
+    )
+
+
+def _showInSliceViews(result: ResultNodes) -> None:
+    """Slicer takes over what its views showed when the scene was saved; without this they would be black."""
+    for name in _SLICE_VIEWS:
+        view = slicer.vtkMRMLSliceCompositeNode()
+        view.SetSingletonTag(name)
+        view.SetLayoutName(name)
+        view = slicer.mrmlScene.AddNode(view)
+        view.SetBackgroundVolumeID(result.subject.GetID())
+        view.SetForegroundVolumeID(result.warped.GetID() if result.warped is not None else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
