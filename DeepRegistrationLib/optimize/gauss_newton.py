@@ -100,10 +100,8 @@ def _linearize(
     columns = [torch.linalg.cross(turned, gradients, dim=-1), gradients]
     if size == 7:
         columns.append((turned * gradients).sum(-1, keepdim=True))
-    jacobian = torch.cat(columns, -1) * fit.slope[..., None]  # (N, P, size): change of what is explained
-    if fit.basis.shape[-1]:
-        absorbed = torch.einsum("npd,npk->ndk", fit.basis, jacobian)
-        jacobian = jacobian - fit.basis @ absorbed
-    hessian = torch.einsum("npa,npb->nab", jacobian, jacobian)
+    changes = torch.cat(columns, -1)  # (N, P, size): change of the moving intensities
+    jacobian = changes * fit.slope[..., None]
+    hessian = jacobian.mT @ jacobian - fit.absorbed(changes)
     gradient = torch.einsum("npa,np->na", jacobian, fit.residual)
     return fit, hessian, gradient

@@ -45,9 +45,10 @@ class Correlation:
         similarity = explained.square().sum(-1) / self.variance
         if self.signed:
             similarity = similarity * (weights_of_powers[:, 1] > 0)
-        return IntensityFit(
-            similarity=similarity * regular,
-            residual=self.fixed - explained,
-            slope=slope * self.root_weights * regular[:, None],
-            basis=basis,
-        )
+        slope = slope * self.root_weights * regular[:, None]
+
+        def absorbed(columns: torch.Tensor) -> torch.Tensor:
+            along_basis = torch.einsum("npd,nps->nds", basis * slope[..., None], columns)
+            return along_basis.mT @ along_basis
+
+        return IntensityFit(similarity * regular, self.fixed - explained, slope, absorbed)

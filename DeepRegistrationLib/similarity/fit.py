@@ -1,5 +1,6 @@
 """What a least-squares similarity hands to the optimizer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,19 +11,22 @@ import torch
 class IntensityFit:
     """How well moving intensities explain fixed ones, linearized.
 
+    With columns D (N, P, S), the change of the moving intensities by S pose parameters, the optimizer steps
+    along (D slope)^T residual with the normal matrix (D slope)^T (D slope) - absorbed(D).
+
     Attributes:
         similarity: (N,); share of the fixed variance that is explained, 0 to 1; larger is better.
-        residual: (N, P); what the fit leaves unexplained, times the square root of each point's weight.
-        slope: (N, P); derivative of the explained intensity by the moving intensity, same weighting.
-        basis: (N, P, D); weighted directions that the fit itself absorbs, orthonormal over P; D may be 0.
-            A change of the pose along them changes nothing, so the optimizer removes them from its Jacobian
-            (variable projection: Golub and Pereyra 1973, with Kaufman's approximation).
+        residual: (N, P); what the fit leaves unexplained, weighted.
+        slope: (N, P); derivative of what is explained by the moving intensity, weighted alike.
+        absorbed: (N, P, S) -> (N, S, S); the part of the normal matrix that belongs to changes which the
+            fit's own parameters follow, so that they change nothing (variable projection: Golub and Pereyra
+            1973, with Kaufman's approximation).
     """
 
     similarity: torch.Tensor
     residual: torch.Tensor
     slope: torch.Tensor
-    basis: torch.Tensor
+    absorbed: Callable[[torch.Tensor], torch.Tensor]
 
 
 class LeastSquaresSimilarity(Protocol):

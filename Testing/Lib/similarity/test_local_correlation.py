@@ -55,3 +55,26 @@ def test_several_images_are_scored_as_if_alone(fixed):
     alone = LocalCorrelation(fixed, torch.ones_like(fixed))(first[None])
     assert both.similarity[0].item() == pytest.approx(alone.similarity[0].item(), rel=1e-9)
     assert both.similarity[1] > both.similarity[0]
+
+
+def test_residual_and_slope_give_the_gradient(fixed):
+    """d similarity / d moving = 2 residual slope / total, for every voxel."""
+    generator = torch.Generator().manual_seed(4)
+    weights = torch.rand(fixed.shape, generator=generator, dtype=torch.float64)
+    measure = LocalCorrelation(fixed, weights, radius=1)
+    moving = (fixed + torch.rand(fixed.shape, generator=generator, dtype=torch.float64)).reshape(1, -1)
+    moving.requires_grad_()
+    fit = measure(moving)
+    (expected,) = torch.autograd.grad(fit.similarity.sum(), moving)
+    found = 2 * fit.residual * fit.slope / measure.total
+    assert torch.allclose(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_what_the_intercepts_follow_is_no_change(fixed):
+    """Brightening the whole image changes nothing, so its part of the normal matrix is all absorbed."""
+    shape = (40, 40, 40)  # many windows side by side
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    fit = LocalCorrelation(image, torch.ones(shape, dtype=torch.float64))(image.reshape(1, -1))
+    brighter = torch.ones((1, image.numel(), 1), dtype=torch.float64)
+    whole = (fit.slope**2).sum()
+    assert fit.absorbed(brighter)[0, 0, 0].item() == pytest.approx(whole.item(), rel=0.15)
