@@ -143,6 +143,6 @@ def start_worker(environment):
 def a_worker(environment):
     """One resident worker for the tests that leave it alive."""
     worker = RunningWorker(environment)
-    worker.wait_for("ready")
+    (worker.ready,) = worker.wait_for("ready")
     yield worker
     worker.close()

@@ -17,17 +17,14 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_worker_says_who_it_is_and_answers(start_worker):
-    worker = start_worker()
-    (ready,) = worker.wait_for("ready")
+def test_a_worker_says_who_it_is_and_answers(a_worker):
+    ready = a_worker.ready
     assert ready["protocol"] == 1
     assert ready["version"] == __version__
-    assert ready["pid"] == worker.process.pid
+    assert ready["pid"] == a_worker.process.pid
     assert ready["device"].startswith(("cpu", "cuda", "mps"))
-    worker.send(command="ping")
-    assert worker.next_event() == {"event": "pong"}
-    worker.send(command="quit")
-    assert worker.process.wait(20) == 0
+    a_worker.send(command="ping")
+    assert a_worker.next_event() == {"event": "pong"}
 
 
 def test_a_job_runs_to_a_result_and_its_progress_only_grows(a_worker, a_job, a_patient, tmp_path):
@@ -137,6 +134,8 @@ def test_a_killed_worker_leaves_no_result_and_a_new_one_does_the_job(start_worke
     fresh.run(a_job, "9", tmp_path)  # sent before it is ready: commands wait
     assert fresh.wait_for(*ENDS)[-1]["event"] == "finished"
     assert names_in(tmp_path) == ["9.json", "out"]
+    fresh.send(command="quit")
+    assert fresh.process.wait(20) == 0
 
 
 def test_a_full_memory_is_told_in_words_and_the_worker_lives_on(a_worker, a_job, tmp_path):
