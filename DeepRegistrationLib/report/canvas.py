@@ -4,11 +4,13 @@ The pixels go straight into the canvas, only text is drawn: axes for each slice 
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from DeepRegistrationLib.report.planes import View
@@ -52,7 +54,7 @@ def draw_panels(rows: list[tuple[str, list[Panel]]], pixel_mm: float) -> bytes:
     heights = [max(panel.pixels.shape[0] for panel in panels) for _, panels in rows]
     width = _LEFT_PX + sum(widths) + _GAP_PX * len(widths)
     height = _TOP_PX + sum(heights) + _GAP_PX * len(heights)
-    board = _Board(width, height)
+    board = Board(width, height)
     top = _TOP_PX
     for (title, panels), row_height in zip(rows, heights, strict=True):
         x = _LEFT_PX
@@ -67,25 +69,10 @@ def draw_panels(rows: list[tuple[str, list[Panel]]], pixel_mm: float) -> bytes:
         board.write(_LEFT_PX / 2, top + row_height / 2, title, TEXT, 12, rotation=90)
         top += row_height + _GAP_PX
     board.scale_bar(round(_BAR_MM / pixel_mm))
-    return to_png(board.pixels)
+    return board.to_png()
 
 
-def figure_to_png(figure: Figure) -> bytes:
-    """Renders a figure without any screen or global state."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return to_png(np.asarray(canvas.buffer_rgba()))
-
-
-def to_png(pixels: np.ndarray) -> bytes:
-    """PNG file of (rows, columns, 4) uint8; the transparency is dropped."""
-    out = io.BytesIO()
-    # fast compression: these files are read once or twice, and registration is meant to feel immediate
-    Image.fromarray(np.ascontiguousarray(pixels[..., :3])).save(out, format="png", compress_level=1)
-    return out.getvalue()
-
-
-class _Board:
+class Board:
     """Pixels with text on them; positions are counted from the upper left corner.
 
     Attributes:
@@ -100,11 +87,29 @@ class _Board:
         self.pixels = np.asarray(self._renderer.buffer_rgba())
         self.pixels[:] = [*(int(BACKGROUND[i : i + 2], 16) for i in (1, 3, 5)), 255]
 
+    def to_png(self) -> bytes:
+        """The finished picture as a PNG file."""
+        out = io.BytesIO()
+        # fast compression: these files are read once or twice, and registration is meant to feel immediate
+        Image.fromarray(np.ascontiguousarray(self.pixels[..., :3])).save(out, format="png", compress_level=1)
+        return out.getvalue()
+
     def paste(self, pixels: np.ndarray, x: int, y: int) -> None:
+        """Puts grey (rows, columns) or coloured (rows, columns, 3) pixels, 0 to 1."""
         colours = (pixels if pixels.ndim == 3 else pixels[..., None]) * 255 + 0.5
         self.pixels[y : y + pixels.shape[0], x : x + pixels.shape[1], :3] = colours.astype(np.uint8)
 
-    def write(self, x: float, y: float, text: str, colour: str, size: float, rotation: float = 0) -> None:
+    def write(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        colour: str,
+        size: float,
+        rotation: float = 0,
+        align: str = "center",
+    ) -> None:
+        """Writes text, vertically centred at y; `align` says which part of it is at x."""
         written = self._figure.text(
             x / self._width,
             1 - y / self._height,
@@ -112,12 +117,22 @@ class _Board:
             color=colour,
             fontsize=size,
             rotation=rotation,
-            ha="center",
+            ha=align,
             va="center",
         )
         written.draw(self._renderer)
 
+    def line(
+        self, x: Sequence[float], y: Sequence[float], colour: str, width: float, alpha: float = 1.0
+    ) -> None:
+        """Draws a line through points."""
+        places = np.array(x) / self._width, 1 - np.array(y) / self._height
+        line = Line2D(*places, color=colour, linewidth=width, alpha=alpha, transform=self._figure.transFigure)
+        line.set_figure(self._figure)
+        line.draw(self._renderer)
+
     def letters(self, letters: tuple[str, ...], x: int, y: int, width: int, height: int) -> None:
+        """Writes what is at the left, right, top and bottom edge of a slice."""
         places = (
             (x + _INSET_PX, y + height / 2),
             (x + width - _INSET_PX, y + height / 2),
@@ -131,6 +146,7 @@ class _Board:
             self.write(letter_x, letter_y, letter, LETTER, 9)
 
     def scale_bar(self, length_px: int) -> None:
+        """Draws the scale at the lower right."""
         right, bottom = self._width - _GAP_PX - 8, self._height - _GAP_PX - 8
         self.pixels[bottom - 2 : bottom, right - length_px : right, :3] = 230
         self.write(right - length_px / 2, bottom - 11, f"{_BAR_MM:g} mm", TEXT, 8)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from DeepRegistrationLib.report.canvas import BACKGROUND, FAINT, TEXT, Panel, draw_panels, figure_to_png
+from DeepRegistrationLib.report.canvas import Panel, draw_panels
+from DeepRegistrationLib.report.curves import draw_curves
 from DeepRegistrationLib.report.outlines import with_outlines
 from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.planes import (
@@ -24,7 +23,6 @@ _WIDTH_PX = 960
 _SQUARE_MM = 14.0
 # multiplies grey: the subject's squares are warm, so that one can tell them from the atlas's
 _WARM = np.array([1.0, 0.9, 0.72])
-_LINE_COLOURS = ("#ffb454", "#59c2ff", "#aad94c", "#d2a6ff")
 
 
 def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = lambda: None) -> list[Picture]:
@@ -44,7 +42,11 @@ def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = l
             continue
         pictures.append(draw(result, scene))
         keep_going()
-    history = {stage: values for stage, values in result.history.items() if len(values) > 1}
+    history = {
+        stage: values
+        for stage, values in result.history.items()
+        if len(values) > 1 and np.isfinite(values).all()
+    }
     if history:
         pictures.append(convergence_picture(history))
     return pictures
@@ -125,31 +127,15 @@ def convergence_picture(history: Mapping[str, Sequence[float]]) -> Picture:
     """Draws similarity against iteration.
 
     Args:
-        history: stage -> similarity per iteration; at least one stage.
+        history: stage -> similarity per iteration; at least one stage, each with at least two values.
 
     Returns:
         One plot per stage, side by side.
     """
-    figure = Figure(figsize=(10.3, 2.6), dpi=100, facecolor=BACKGROUND)
-    # fixed margins: working them out from the text takes longer than everything else on this page
-    margins = {"left": 0.06, "right": 0.985, "bottom": 0.19, "top": 0.88, "wspace": 0.16}
-    all_axes = figure.subplots(1, len(history), squeeze=False, gridspec_kw=margins)[0]
-    for axes, (stage, values), colour in zip(all_axes, history.items(), _LINE_COLOURS * 9, strict=False):
-        axes.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.8)
-        axes.set_title(f"{stage}", color=TEXT, fontsize=10, loc="left")
-        axes.set_facecolor(BACKGROUND)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.tick_params(colors=FAINT, labelsize=8)
-        axes.set_xlabel("iteration", color=FAINT, fontsize=8)
-        axes.grid(color=FAINT, alpha=0.25, linewidth=0.5)
-        for side, spine in axes.spines.items():
-            spine.set_visible(side in ("left", "bottom"))
-            spine.set_color(FAINT)
-    all_axes[0].set_ylabel("similarity", color=FAINT, fontsize=8)
     return Picture(
         "convergence",
         "Convergence",
         "Similarity of subject and atlas while the pose is refined; higher is better, and a flat end means "
         "that nothing is left to gain.",
-        figure_to_png(figure),
+        draw_curves({f"similarity, {stage}": values for stage, values in history.items()}, "iteration"),
     )

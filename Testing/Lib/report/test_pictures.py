@@ -3,9 +3,11 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.report.curves import _ticks
 from DeepRegistrationLib.report.pictures import pictures_of
 
 
@@ -44,6 +46,25 @@ def test_the_checkerboard_tells_the_two_images_apart_by_colour(the_pictures):
 def test_without_labels_and_history_their_pictures_are_left_out(a_registration):
     bare = dataclasses.replace(a_registration, segmentation=None, segments=(), history={})
     assert [picture.name for picture in pictures_of(bare)] == ["before-after", "checkerboard"]
+
+
+def test_curves_that_are_flat_or_not_numbers_do_not_stop_the_report(a_registration):
+    odd = dataclasses.replace(
+        a_registration, history={"flat": [0.5, 0.5], "lost": [0.5, float("nan")], "one": [0.5]}
+    )
+    assert pictures_of(odd)[-1].name == "convergence"
+    lost = dataclasses.replace(a_registration, history={"lost": [float("nan")] * 5})
+    assert pictures_of(lost)[-1].name == "labels"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [(0.84, 0.96, ["0.850", "0.875", "0.900", "0.925", "0.950"]), (1, 12, ["2", "4", "6", "8", "10", "12"])],
+)
+def test_the_numbers_at_the_axis_are_round_and_right(low, high, texts):
+    ticks = _ticks(MaxNLocator(5 if low < 1 else 6, integer=low == 1), low, high)
+    assert [text for _, text in ticks] == texts
+    assert all(float(text) == pytest.approx(value) for value, text in ticks)
 
 
 def test_drawing_can_be_stopped_between_two_pictures(a_registration):
