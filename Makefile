@@ -65,6 +65,7 @@ test-gpu: venv
 
 evaluate: venv
 	$(BIN)/deepregistration evaluate fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate other-objects --data $(DATA) --output $(OUTPUT)/evaluation
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark

@@ -80,6 +80,30 @@ def evaluate_fetal_volume(
     raise typer.Exit(run_to_exit_code(work, quiet))
 
 
+@evaluate_app.command("other-objects")
+def evaluate_other_objects(
+    data: Annotated[
+        Path, typer.Option(help="Folder with the public images: fetal-brain/sta, ct-bone.")
+    ] = _DATA.parent,
+    output: Annotated[Path, typer.Option(help="Folder for other_objects.md and other_objects.csv.")] = Path(
+        "output/evaluation"
+    ),
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of positions, sizes and textures.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Register what is no fetal brain (CTs, organs, ellipsoids, noise) and count what is trusted."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.evaluation.other_objects import run_other_objects
+
+        path = run_other_objects(data, output, seed, device, keep_going)
+        say(path.read_text(encoding="utf-8"))
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
 @benchmark_app.command("fetal-volume")
 def benchmark_fetal_volume(
     data: DataOption = _DATA,
