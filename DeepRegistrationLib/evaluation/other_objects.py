@@ -146,8 +146,8 @@ def _table(verdicts: list[Verdict]) -> str:
     lines = [
         "# What is no fetal brain",
         "",
-        "Objects registered as if they were fetal brains, without mask or age. High and moderate confidence end",
-        "with exit code 0, low confidence with 4, refused images with 2.",
+        "Objects registered as if they were fetal brains, without mask or age. High and moderate confidence",
+        "end with exit code 0, low confidence with 4, refused images with 2.",
         "",
         "| objects | n | high | moderate | low | refused | largest confidence |",
         "|---|---|---|---|---|---|---|",
