@@ -3,6 +3,7 @@
 Packages are looked up by their metadata; none of them is imported into Slicer's process.
 """
 
+import importlib
 import importlib.metadata
 import logging
 import re
@@ -111,6 +112,7 @@ def installDependencies() -> None:
             _installTorch(requirement)
     if others:
         _installOthers(others)
+    importlib.invalidate_caches()
     checkDependencies()
 
 

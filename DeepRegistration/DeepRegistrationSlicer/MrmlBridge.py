@@ -101,7 +101,7 @@ def loadVolume(path: Path, name: str, className: str = "vtkMRMLScalarVolumeNode"
 
 
 def loadSegmentation(path: Path, name: str) -> slicer.vtkMRMLSegmentationNode:
-    """Adds a segmentation from a .seg.nrrd file, shown as outlines with a light fill.
+    """Adds a segmentation from a .seg.nrrd file, shown as outlines that leave the image to be seen.
 
     Raises:
         InputError: the file cannot be read.
@@ -109,7 +109,7 @@ def loadSegmentation(path: Path, name: str) -> slicer.vtkMRMLSegmentationNode:
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     _read(slicer.vtkMRMLSegmentationStorageNode(), segmentation, path)
     segmentation.CreateDefaultDisplayNodes()
-    segmentation.GetDisplayNode().SetOpacity2DFill(0.25)
+    segmentation.GetDisplayNode().SetVisibility2DFill(False)
     return segmentation
 
 

@@ -93,16 +93,12 @@ class Panel(VTKObservationMixin):
             return
         self._progress.begin(_("Starting..."))
         try:
-            with slicer.util.tryWithErrorDisplay(_("The registration could not be started."), show=False):
-                installDependencies()
-                self.logic.startRegistration(
-                    requestOf(self._parameters), self._progress.show, self.onFinished, waitForCompletion=False
-                )
-        except Cancelled:
-            self._progress.end(_("Nothing was installed. Press Register to be asked again."))
-        except RegistrationError as err:
-            self._progress.end(str(err), Tone.PROBLEM)
-        self._update()
+            with slicer.util.tryWithErrorDisplay(_("The registration could not be started.")):
+                self._start()
+        finally:
+            if self.logic.job is None:
+                self._progress.hideBar()
+            self._update()
 
     def onFinished(self, outcome: RegistrationOutcome) -> None:
         """Shows how a registration ended."""
@@ -131,6 +127,18 @@ class Panel(VTKObservationMixin):
         self._fetch = None
         self._progress.end(problem or "", Tone.PROBLEM if problem else Tone.PLAIN)
         self._update()
+
+    def _start(self) -> None:
+        """What the user can do something about is said in the panel; the rest is an error of the program."""
+        try:
+            installDependencies()
+            self.logic.startRegistration(
+                requestOf(self._parameters), self._progress.show, self.onFinished, waitForCompletion=False
+            )
+        except Cancelled:
+            self._progress.end(_("Nothing was installed. Press Register to be asked again."))
+        except RegistrationError as err:
+            self._progress.end(str(err), Tone.PROBLEM)
 
     def _bind(self, parameters: RegistrationParameters | None) -> None:
         if self._parameters is not None:

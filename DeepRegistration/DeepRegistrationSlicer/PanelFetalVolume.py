@@ -39,9 +39,10 @@ class PanelFetalVolume:
         self._ui.downloadButton.visible = isMissing
         self._ui.measureSelector.enabled = self._ui.measureLabel.enabled = chosen.method.name == "AUTO"
 
-    def onAgeChanged(self, age: float) -> None:
+    def onAgeChanged(self, *_: object) -> None:
         """Between "estimate" and the youngest age there is nothing: one step leads from one to the other."""
-        before, self._age = self._age, age
+        before, self._age = self._age, self._ui.ageSpinBox.value
+        age = self._age
         step = self._ui.ageSpinBox.singleStep
         if before == _ESTIMATE and age == step:
             self._ui.ageSpinBox.value = YOUNGEST_WEEKS

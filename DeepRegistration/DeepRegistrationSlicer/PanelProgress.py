@@ -39,8 +39,12 @@ class PanelProgress:
 
     def end(self, text: str = "", tone: Tone = Tone.PLAIN) -> None:
         """Hides the bar; the text stays."""
-        self._bar.visible = False
+        self.hideBar()
         showMessage(self._status, text, tone)
+
+    def hideBar(self) -> None:
+        """Nothing runs."""
+        self._bar.visible = False
 
     def hint(self, text: str) -> None:
         """Says what the user has to do; replaces the hint before it, and with an empty text takes it away."""

@@ -1,12 +1,19 @@
-"""Calls something again and again on the main thread, while Qt's event loop runs there."""
+"""Calls something again and again on the main thread, while Qt's event loop runs there.
+
+Slicer's event loop holds Python's lock: threads in the background get their turn when something is called.
+"""
 
 from collections.abc import Callable
+
+import slicer
+
+from DeepRegistrationSlicer.HeadlessSlicer import isDesktop
 
 INTERVAL_MS = 50
 
 
 class Polling:
-    """A timer where there is Qt; without it, nothing: whoever waits for a job polls then.
+    """A timer in the desktop; without it, nothing: whoever waits for a job polls then.
 
     Args:
         callback: called every 50 ms between `start` and `stop`.
@@ -18,11 +25,12 @@ class Polling:
 
     def start(self) -> None:
         """Begins to call."""
-        try:
-            import qt
-        except ImportError:
+        if not isDesktop():
             return
-        self._timer = qt.QTimer()
+        import qt
+
+        # its parent keeps it: it may be stopped, and let go, by what it calls
+        self._timer = qt.QTimer(slicer.app)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._callback)
         self._timer.start()
@@ -31,4 +39,5 @@ class Polling:
         """Calls no more."""
         if self._timer is not None:
             self._timer.stop()
+            self._timer.deleteLater()
             self._timer = None

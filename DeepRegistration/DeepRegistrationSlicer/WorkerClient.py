@@ -19,6 +19,7 @@ CANCEL_PATIENCE_S = 2.0
 
 _PROTOCOL = 1
 _SHUTDOWN_PATIENCE_S = 1.0
+_DEATH_PATIENCE_S = 1.0
 _STRANGE_ANSWER = (
     "The registration process and this module do not understand each other: they are of different versions. "
     "Restart Slicer; if it happens again, install the extension DeepRegistration again."
@@ -67,6 +68,7 @@ class WorkerClient:
         self._job: _RunningJob | None = None
         self._numbers = itertools.count(1)
         self._polling = False
+        self._deadSince_s: float | None = None
 
     @property
     def processId(self) -> int | None:
@@ -119,6 +121,7 @@ class WorkerClient:
         self._polling = True
         try:
             self._takeEvents()
+            self._noticeDeath()
             if self._job is not None and self._isOverdue(self._job):
                 logging.warning("DeepRegistration: the worker did not stop; ending its process")
                 self._dropProcess()
@@ -188,6 +191,16 @@ class WorkerClient:
             self._end(JobEnd(ExitCode.CANCELLED))
             return
         self._end(JobEnd(ExitCode.FAILED, _deathSentence(exitCode), details))
+
+    def _noticeDeath(self) -> None:
+        """A launcher may die and leave a child that keeps its output open."""
+        if self._job is None or self._process is None or self._process.isAlive():
+            self._deadSince_s = None
+            return
+        now_s = time.monotonic()
+        self._deadSince_s = self._deadSince_s or now_s
+        if now_s - self._deadSince_s > _DEATH_PATIENCE_S:
+            self._onOutputEnded(self._process)
 
     def _isOverdue(self, job: _RunningJob) -> bool:
         return job.cancelBefore_s is not None and time.monotonic() > job.cancelBefore_s

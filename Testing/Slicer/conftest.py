@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import slicer  # noqa: E402
 # torch stays out of this process: a test checks it
 _WRITE_PHANTOM = """
 import sys
+import time
 from pathlib import Path
 import numpy as np
 from DeepRegistrationLib.data.phantom import fetal_brain_phantom, write_phantom_atlas
@@ -58,6 +60,31 @@ def a_phantom(tmp_path_factory):
     command = [sys.executable, "-c", _WRITE_PHANTOM, str(folder), str(RAS_FROM_PHANTOM.tolist())]
     subprocess.run(command, check=True, cwd=ROOT)
     return folder
+
+
+@pytest.fixture(scope="session")
+def a_result_folder(a_phantom, tmp_path_factory):
+    """What the worker leaves when it has registered the phantom."""
+    from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
+
+    from Testing.Slicer.phantom import phantomRequest
+
+    client, ends = sharedWorkerClient(), []
+    written = phantomRequest(a_phantom).write(tmp_path_factory.mktemp("job"))
+    client.run(written.file, lambda progress: None, ends.append)
+    while client.isBusy:
+        client.poll()
+        time.sleep(0.02)
+    return ends[0].outputFolder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_worker():
+    """It starts with the first job, serves all tests, and ends with the last."""
+    from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
+
+    yield
+    sharedWorkerClient().shutdown()
 
 
 @pytest.fixture(scope="session")

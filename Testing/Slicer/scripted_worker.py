@@ -45,6 +45,13 @@ def hang(jobId: str) -> None:
     time.sleep(60)
 
 
+def die_as_a_launcher(jobId: str) -> None:
+    """A child lives on and keeps standard output open."""
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"])
+    say("progress", id=jobId, fraction=0.1, text=str(child.pid), seconds_left=None)
+    sys.exit(9)
+
+
 def stop_when_asked(jobId: str) -> None:
     say("progress", id=jobId, fraction=0.1, text="waiting", seconds_left=None)
     if json.loads(sys.stdin.readline()) == {"command": "cancel", "id": jobId}:

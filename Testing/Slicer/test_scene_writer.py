@@ -1,33 +1,17 @@
 """scene.mrb of the command line, written by a process of its own and opened again."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
-import pytest
 import slicer
 from DeepRegistrationSlicer import MrmlBridge
 from DeepRegistrationSlicer.ResultNodes import findResult
-from DeepRegistrationSlicer.WorkerClient import WorkerClient
 
-from DeepRegistrationLib.jobs.job import ExitCode
 from Testing.Slicer.conftest import ROOT
-from Testing.Slicer.phantom import phantomRequest, poseError
-
-
-@pytest.fixture(scope="module")
-def a_result_folder(a_phantom, tmp_path_factory):
-    """The result of the phantom, as the command line leaves it before it asks for a scene."""
-    folder, ends = tmp_path_factory.mktemp("job"), []
-    written = phantomRequest(a_phantom).write(folder)
-    client = WorkerClient()
-    client.run(written.file, lambda progress: None, ends.append)
-    while client.isBusy:
-        client.poll()
-    client.shutdown()
-    assert ends[0].exitCode == ExitCode.DONE
-    return ends[0].outputFolder
+from Testing.Slicer.phantom import poseError
 
 
 def writeScene(*arguments) -> subprocess.CompletedProcess:
@@ -40,10 +24,11 @@ def writeScene(*arguments) -> subprocess.CompletedProcess:
     )
 
 
-def test_the_scene_opens_with_the_subject_in_the_atlas_and_named_labels(a_result_folder, a_phantom):
-    done = writeScene(a_result_folder, a_phantom / "subject.nii.gz")
+def test_the_scene_opens_with_the_subject_in_the_atlas_and_named_labels(a_result_folder, a_phantom, tmp_path):
+    folder = shutil.copytree(a_result_folder, tmp_path / "result")
+    done = writeScene(folder, a_phantom / "subject.nii.gz")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert slicer.mrmlScene.ReadFromMRB(str(a_result_folder / "scene.mrb"), True)
+    assert slicer.mrmlScene.ReadFromMRB(str(folder / "scene.mrb"), True)
     subject = slicer.util.getFirstNodeByClassByName("vtkMRMLScalarVolumeNode", "subject")
     result = findResult(subject)
     assert subject.GetParentTransformNode() is result.transform

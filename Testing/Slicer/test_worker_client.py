@@ -122,6 +122,15 @@ def test_a_worker_that_dies_fails_the_job_in_a_sentence_with_its_last_words(a_cl
     assert heard[0].details == "out of memory"
 
 
+def test_a_dead_launcher_is_noticed_and_its_child_ends_with_the_input(a_client, start):
+    _, heard = start("die_as_a_launcher")
+    wait(a_client, until=lambda: heard)
+    child = psutil.Process(int(heard[0].text))
+    wait(a_client)
+    assert "ended unexpectedly (exit code 9)" in heard[-1].message
+    child.wait(timeout=5)
+
+
 def test_a_killed_worker_fails_the_job_and_the_next_job_starts_another(a_client, start):
     _, heard = start("stop_when_asked")
     wait(a_client, until=lambda: heard)
