@@ -24,6 +24,7 @@ from DeepRegistrationSlicer.ResultNodes import (
     ROLE,
     SUBJECT,
     ResultNodes,
+    findResult,
     parentWithoutResults,
 )
 
@@ -69,6 +70,7 @@ def loadResult(
             "Load the volume and register it again."
         )
     content = _content(folder)
+    older = findResult(subject)
     with _allOrNothing(subject):
         volume = _atlasVolume(atlas or AtlasByAge(), content)
         result = _createNodes(folder, subject, wanted or _allOf(folder), content, labelNames or {})
@@ -76,6 +78,9 @@ def loadResult(
         _annotate(result, subject, volume, content)
         _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
         _fileAway(result, subject, volume, content)
+    if older is not None and older.segmentation is not None and result.segmentation is not None:
+        # two sets of outlines on one brain cannot be told apart
+        older.segmentation.SetDisplayVisibility(False)
     return result
 
 

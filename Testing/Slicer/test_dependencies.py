@@ -10,6 +10,10 @@ from DeepRegistrationSlicer import Dependencies
 from DeepRegistrationSlicer.Dependencies import Requirement
 
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
+from Testing.Lib.architecture.source_tree import is_standard_library, reachable_imports, source_file
+
+# where the name to import is not the name to install; Pillow comes with matplotlib
+PACKAGE_OF = {"nrrd": "pynrrd", "PIL": "matplotlib"}
 
 
 @pytest.fixture
@@ -130,3 +134,14 @@ def test_without_the_extension_pytorch_the_text_says_how_to_get_it(installers, a
 def test_nothing_is_asked_when_nothing_is_missing(a_person):
     Dependencies.installDependencies()
     assert a_person.questions == []
+
+
+def test_what_the_worker_imports_is_required_or_comes_with_slicer():
+    imported = {
+        name.partition(".")[0]
+        for name in reachable_imports("DeepRegistrationLib.job_runner")
+        if source_file(name) is None and not is_standard_library(name)
+    }
+    packages = {PACKAGE_OF.get(name, name) for name in imported}
+    required = {requirement.name for requirement in Dependencies.requirements()}
+    assert packages <= required | {"numpy", "SimpleITK"}

@@ -163,6 +163,12 @@ def test_the_latest_of_two_results_is_found_and_the_atlas_is_shared(a_result_fol
     assert folderItemOf(second.atlas) == folderItemOf(first.transform)
 
 
+def test_the_outlines_of_the_latest_result_are_the_only_ones_shown(a_result_folder, subject, atlas):
+    results = [loadResult(a_result_folder, subject, atlas=atlas) for _ in range(3)]
+    shown = [result.segmentation.GetDisplayVisibility() for result in results]
+    assert [bool(visibility) for visibility in shown] == [False, False, True]
+
+
 def test_a_result_lives_on_without_a_node_that_the_user_deleted(a_result, subject):
     slicer.mrmlScene.RemoveNode(a_result.transform)
     found = findResult(subject)
