@@ -132,7 +132,8 @@ def test_a_killed_worker_leaves_no_result_and_a_new_one_does_the_job(start_worke
     assert not (tmp_path / "out").exists()
     fresh = start_worker()
     fresh.run(a_job, "9", tmp_path)  # sent before it is ready: commands wait
-    assert fresh.wait_for(*ENDS)[-1]["event"] == "finished"
+    last = fresh.wait_for(*ENDS)[-1]
+    assert last["event"] == "finished", last
     assert names_in(tmp_path) == ["9.json", "out"]
     fresh.send(command="quit")
     assert fresh.process.wait(20) == 0
