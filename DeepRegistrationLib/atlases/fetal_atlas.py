@@ -129,7 +129,7 @@ def load_atlas_image(files: AtlasFiles) -> AtlasImage:
     return _load(files, changed)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=4)
 def _load(files: AtlasFiles, changed: tuple[int, ...]) -> AtlasImage:
     image = read_volume(files.image)
     check_image(image)
@@ -137,6 +137,8 @@ def _load(files: AtlasFiles, changed: tuple[int, ...]) -> AtlasImage:
     if files.labels is not None:
         labels = read_volume(files.labels, labels=True)
         check_same_grid(labels, image)
+        if int(labels.values.max()) < 2**15 and int(labels.values.min()) >= -(2**15):
+            labels = labels.with_values(labels.values.to(torch.int16))  # carried onto large images later
     if files.mask is not None:
         mask = read_volume(files.mask, labels=True)
         check_same_grid(mask, image)

@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.images.crop import box_around, cropped
+from DeepRegistrationLib.images.crop import box_around, cropped, cropped_geometry, reached_box
 from DeepRegistrationLib.images.pyramid import downsample
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
@@ -63,12 +63,12 @@ def find_brain_mask(volume: Volume) -> Volume:
 
 def _at_full_resolution(outline: Volume, volume: Volume, threshold: float) -> Volume:
     """The mask on the grid of the image, which also says where tissue ends: the outline is blurred."""
-    around = box_around(outline.values > 0.5, outline.geometry, margin_mm=_GRID_MM)
-    fine = resample(cropped(outline, around), volume.geometry)
+    coarse = cropped(outline, box_around(outline.values > 0.5, outline.geometry, margin_mm=_GRID_MM))
     mask = torch.zeros(volume.values.shape, dtype=torch.bool)
-    if bool((fine.values > 0.5).any()):
-        box = box_around(fine.values > 0.5, volume.geometry, margin_mm=0.0)
-        tissue = (fine.values[box] > 0.5) & (volume.values[box].cpu() > threshold)
+    box = reached_box(coarse.geometry, volume.geometry, np.eye(4))
+    if box is not None:
+        inside = resample(coarse, cropped_geometry(volume.geometry, box)).values > 0.5
+        tissue = inside & (volume.values[box].cpu() > threshold)
         mask[box] = torch.as_tensor(ndimage.binary_fill_holes(tissue.numpy()))
     return Volume(mask, volume.geometry, outline.name)
 

@@ -42,3 +42,27 @@ def cropped_geometry(geometry: VolumeGeometry, box: Box) -> VolumeGeometry:
     ras_from_ijk = geometry.ras_from_ijk.copy()
     ras_from_ijk[:3, 3] += ras_from_ijk[:3, :3] @ first_ijk
     return VolumeGeometry(tuple(part.stop - part.start for part in box), ras_from_ijk)
+
+
+def reached_box(seen: VolumeGeometry, target: VolumeGeometry, seen_from_target: np.ndarray) -> Box | None:
+    """The voxels of one grid that may see another one.
+
+    Args:
+        seen: grid that is sampled.
+        target: grid whose voxels sample it.
+        seen_from_target: (4, 4); RAS of `seen` from RAS of `target` [mm].
+
+    Returns:
+        Slices of `target` along k, j, i; None if it sees nothing.
+    """
+    # the outermost voxel edges, one voxel more against rounding
+    low, high = np.full(3, -1.5), seen.size_ijk + 0.5
+    corners = np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)])
+    target_from_seen = np.linalg.inv(seen.ijk_from_ras @ seen_from_target @ target.ras_from_ijk)
+    reached = corners @ target_from_seen[:3, :3].T + target_from_seen[:3, 3]
+    first = np.clip(np.floor(reached.min(0)), 0, target.size_ijk).astype(int)[::-1]
+    last = np.clip(np.ceil(reached.max(0)) + 1, 0, target.size_ijk).astype(int)[::-1]
+    if np.any(last <= first):
+        return None
+    k, j, i = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    return k, j, i

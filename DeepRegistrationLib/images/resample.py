@@ -6,6 +6,7 @@ import torch
 from DeepRegistrationLib.geometry.displacement import DisplacementField, moved_indices
 from DeepRegistrationLib.geometry.grid import affine_grid, sample
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
+from DeepRegistrationLib.images.crop import reached_box
 from DeepRegistrationLib.images.volume import Volume
 
 # points per slab: 12 MB of float64 indices
@@ -39,36 +40,19 @@ def resample(
     index_matrix = volume.geometry.ijk_from_ras @ linear @ target.ras_from_ijk
     values = volume.values if labels or volume.values.is_floating_point() else volume.values.float()
     out = torch.full(target.shape_kji, outside, dtype=values.dtype, device=values.device)
-    reached = _reached(index_matrix, volume.geometry.size_ijk, target.size_ijk)
-    if reached is not None:
-        first_ijk, size_ijk = reached
+    box = reached_box(volume.geometry, target, linear)
+    if box is not None:
+        first_ijk = np.array([part.start for part in box[::-1]])
+        slices, rows, columns = (part.stop - part.start for part in box)
         from_box = index_matrix.copy()
         from_box[:3, 3] += from_box[:3, :3] @ first_ijk
-        columns, rows, slices = (int(n) for n in size_ijk)
-        i, j = (
-            slice(int(first), int(first) + n) for first, n in zip(first_ijk, (columns, rows), strict=False)
-        )
         slab = max(1, _SLAB_POINTS // (rows * columns))
         for start in range(0, slices, slab):
             count = min(slab, slices - start)
             ijk = affine_grid(from_box, (count, rows, columns), start)
-            k = slice(int(first_ijk[2]) + start, int(first_ijk[2]) + start + count)
-            out[k, j, i] = _sample_slab(values, ijk, labels, outside)
+            k = slice(box[0].start + start, box[0].start + start + count)
+            out[k, box[1], box[2]] = _sample_slab(values, ijk, labels, outside)
     return Volume(out, target, volume.name)
-
-
-def _reached(
-    index_matrix: np.ndarray, volume_size_ijk: np.ndarray, target_size_ijk: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """First index and size (i, j, k) of the box of target voxels that may see the volume, if any."""
-    # the volume's outermost voxel edges, one voxel more against rounding
-    low, high = -1.5, volume_size_ijk + 0.5
-    corners = np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)])
-    target_from_volume = np.linalg.inv(index_matrix)
-    seen = corners @ target_from_volume[:3, :3].T + target_from_volume[:3, 3]
-    first = np.clip(np.floor(seen.min(0)), 0, target_size_ijk).astype(int)
-    last = np.clip(np.ceil(seen.max(0)) + 1, 0, target_size_ijk).astype(int)
-    return (first, last - first) if np.all(last > first) else None
 
 
 def warp(volume: Volume, field: DisplacementField, labels: bool = False, outside: float = 0.0) -> Volume:

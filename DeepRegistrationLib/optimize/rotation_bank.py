@@ -87,11 +87,11 @@ class RotationBank:
         self.rotations = low_discrepancy_rotations(count).to(features)
         self.points = ball_points(points_across, features.device)
         chunk = 256  # bounds the memory of the sampling coordinates
-        parts = [
-            views(features, geometry, centre_ras, radius_mm, part, self.points)
+        # 16 bits are plenty for values around 1/60 and halve a memory of 130 MB
+        self.views = [
+            views(features, geometry, centre_ras, radius_mm, part, self.points).half()  # (C, 256, P)
             for part in self.rotations.split(chunk)
         ]
-        self.views = torch.cat(parts, 1)  # (C, N, P)
 
     def scores(
         self, features: torch.Tensor, geometry: VolumeGeometry, centre_ras: np.ndarray, radius_mm: float
@@ -109,7 +109,7 @@ class RotationBank:
         """
         identity = torch.eye(3).to(features)[None]
         view = views(features, geometry, centre_ras, radius_mm, identity, self.points)[:, 0]  # (C, P)
-        return torch.einsum("cnp,cp->cn", self.views, view)
+        return torch.cat([torch.einsum("cnp,cp->cn", part.to(view), view) for part in self.views], 1)
 
 
 def best_distinct(

@@ -25,10 +25,10 @@ class PreparedAtlas:
     source: AtlasImage
     brain: PreparedBrain
 
-    @functools.cached_property
+    @property
     def bank(self) -> RotationBank:
-        """The brain under all rotations; made at first use (about a second, 150 MB)."""
-        return make_bank(self.brain)
+        """The brain under all rotations; made at first use."""
+        return _bank(self)
 
 
 def prepare_atlas(files: AtlasFiles, device: torch.device) -> PreparedAtlas:
@@ -36,7 +36,13 @@ def prepare_atlas(files: AtlasFiles, device: torch.device) -> PreparedAtlas:
     return _prepare(files, load_atlas_image(files), device)
 
 
-# three ages are tried for one subject; a second subject is often of a similar age
-@functools.lru_cache(maxsize=5)
+# one bank takes a second and 150 MB; a second subject is often of the same or a neighbouring week
+@functools.lru_cache(maxsize=2)
+def _bank(atlas: PreparedAtlas) -> RotationBank:
+    return make_bank(atlas.brain)
+
+
+# up to four ages are tried for one subject
+@functools.lru_cache(maxsize=4)
 def _prepare(files: AtlasFiles, source: AtlasImage, device: torch.device) -> PreparedAtlas:
     return PreparedAtlas(files, source, prepare_brain(source.image, source.mask, device))
