@@ -166,7 +166,7 @@ def test_the_report_counts_a_registration_without_result_as_a_failure(tmp_path, 
     text = write_study_report([a_trial, failed], tmp_path).read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| sta | auto |"))
     assert row.startswith("| sta | auto | 2 | 0.25 +- 0.00 |")
-    assert row.endswith("| 1 | 1 | 1.5 |")
+    assert row.endswith("| 1 | 0 | 1 | 1.5 |")
 
 
 def test_the_command_line_continues_the_same_study(public_images, a_finished_study):
@@ -180,3 +180,12 @@ def test_the_command_line_continues_the_same_study(public_images, a_finished_stu
     assert done.exit_code == 0, done.output
     assert "| sta | auto | 2 |" in done.output
     assert (a_finished_study / "trials.csv").read_bytes() == before
+
+
+def test_the_report_counts_failures_that_were_trusted(tmp_path, a_trial):
+    trusted = dataclasses.replace(a_trial, number=5, rotation_error_deg=170.0, trust="moderate")
+    caught = dataclasses.replace(a_trial, number=6, rotation_error_deg=170.0, trust="low")
+    text = write_study_report([a_trial, trusted, caught], tmp_path).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| sta | auto |"))
+    assert row.endswith("| 2 | 1 | 1 | 1.5 |")
+    assert "max 170.00; 2 of 3 failed" in text
