@@ -2,9 +2,7 @@
 
 
 class RegistrationError(Exception):
-    """This machine or this data cannot do it. The text says what is wrong, what was found and what to do
-    next.
-    """
+    """This machine or this data cannot do it: the text says what is wrong, what was found, what to do."""
 
 
 class InputError(RegistrationError):

@@ -11,9 +11,7 @@ class FetalVolumeMethod(StrEnum):
     AUTO = "auto"
     """Rotation bank, refinement of several candidates, then the chosen final measure: the default."""
     BANK = "bank"
-    """Rotation bank and refinement by normalized correlation only: fastest, same contrast as the atlas
-    needed.
-    """
+    """Rotation bank and normalized correlation only: fastest, but needs the contrast of the atlas."""
     VVR_GC = "vvr-gc"
     """Baseline of the paper: mutual information from aligned centres, SimpleITK."""
     VVR_PAA = "vvr-paa"
