@@ -15,11 +15,16 @@ from DeepRegistrationLib.similarity.fit import IntensityFit
 class LocalCorrelation:
     """Mean squared local correlation on a regular grid.
 
+    Moving intensities are given at the voxels that count only, in the order of `inside`.
+
     Args:
         fixed: (K, J, I) float; fixed intensities, scaled to about 0..1.
         weights: (K, J, I) float, >= 0; zero where a voxel does not count.
         radius: windows have 2 radius + 1 voxels along each axis.
         noise: standard deviation below which a window counts as flat, on the scale of `fixed`.
+
+    Attributes:
+        inside: (P,) int64; flat indices, k slowest, of the voxels with weight.
     """
 
     def __init__(
@@ -27,6 +32,7 @@ class LocalCorrelation:
     ) -> None:
         self.shape = fixed.shape
         self.radius = radius
+        self.inside = torch.nonzero(weights.flatten() > 0).flatten()
         self.fixed, self.weights = fixed[None, None], weights[None, None]
         self.count = self._window(self.weights).clamp(min=1e-6)
         self.fixed_mean = self._window(self.weights * self.fixed) / self.count
@@ -35,15 +41,16 @@ class LocalCorrelation:
         self.noise_variance = noise**2
         self.fixed_spread = self.fixed_variance + self.noise_variance
         self.total = (self.weights * self.fixed_variance / self.fixed_spread).sum()
+        self._tiles, self._tile_centres = self._side_by_side()
 
     def __call__(self, moving: torch.Tensor) -> IntensityFit:
-        """Fits N poses at once; points are the grid's voxels, k slowest. See `LeastSquaresSimilarity`."""
-        images = moving.reshape(-1, 1, *self.shape)
+        """Fits N poses at once; moving is (N, P). See `LeastSquaresSimilarity`."""
+        images = moving.new_zeros((len(moving), self.fixed.numel()))
+        images[:, self.inside] = moving
+        images = images.reshape(-1, 1, *self.shape)
         weighted = self.weights * images
-        windows = (
-            self._window(torch.cat([weighted, weighted * images, weighted * self.fixed], 1)) / self.count
-        )
-        mean, square, product = windows.split(1, 1)
+        windows = self._window(torch.cat([weighted, weighted * images, weighted * self.fixed], 1))
+        mean, square, product = (windows / self.count).split(1, 1)
         variance = (square - mean**2).clamp(min=0) + self.noise_variance
         covariance = product - mean * self.fixed_mean
         slope = covariance / variance
@@ -55,33 +62,46 @@ class LocalCorrelation:
             torch.cat([share, share * self.fixed_mean, share * slope, share * slope * mean], 1)
         )
         by_fixed, offset_fixed, curvature, offset_moving = sums.split(1, 1)
-        pull = self.weights * (self.fixed * by_fixed - offset_fixed - images * curvature + offset_moving)
-        slope_of_voxel = (self.weights * curvature).clamp(min=0).sqrt()
-        residual = torch.where(slope_of_voxel > 1e-9, pull / slope_of_voxel.clamp(min=1e-9), 0.0)
-        n = len(images)
+        pull = self._pick(
+            self.weights * (self.fixed * by_fixed - offset_fixed - images * curvature + offset_moving)
+        )
+        slope_of_voxel = self._pick(self.weights * curvature).clamp(min=0).sqrt()
+        stiffness = (share * slope / self.count).flatten(1)[:, self._tile_centres]  # (N, T)
 
         def absorbed(columns: torch.Tensor) -> torch.Tensor:
-            """Changes of the windows' means, which the intercepts follow; estimated on windows side by
-            side.
-            """
-            size = 2 * self.radius + 1
-            grids = (self.weights * columns.mT.reshape(n, -1, *self.shape)).contiguous()
-            means = (
-                F.avg_pool3d(grids, size, stride=size) * size**3
-            )  # (N, S, K', J', I'); sums of the windows
-            inner = (slice(None), slice(None), *(slice(self.radius, extent, size) for extent in self.shape))
-            stiffness = (share * slope / self.count)[inner][
-                ..., : means.shape[2], : means.shape[3], : means.shape[4]
-            ]
-            weighted = (means * stiffness).flatten(2)
-            return size**3 * weighted @ means.flatten(2).mT
+            """Changes of the windows' means, which intercepts follow; windows side by side stand for all."""
+            weighted = columns * self.weights.flatten()[self.inside][:, None]
+            sums = columns.new_zeros((len(columns), len(self._tile_centres), columns.shape[2]))
+            sums.index_add_(1, self._tiles, weighted)  # (N, T, S)
+            return (2 * self.radius + 1) ** 3 * (sums * stiffness[..., None]).mT @ sums
 
         return IntensityFit(
             similarity=(self.weights * explained).flatten(1).sum(-1) / self.total,
-            residual=residual.reshape(n, -1),
-            slope=slope_of_voxel.reshape(n, -1),
+            residual=torch.where(slope_of_voxel > 1e-9, pull / slope_of_voxel.clamp(min=1e-9), 0.0),
+            slope=slope_of_voxel,
             absorbed=absorbed,
         )
+
+    def _pick(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, P) from (N, 1, K, J, I)."""
+        return images.flatten(1)[:, self.inside]
+
+    def _side_by_side(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Windows that touch and do not overlap: which one each inside voxel is in, and where they centre.
+
+        Returns:
+            (P,) int64, number of the window; (T,) int64, flat index of the centre voxel of each window.
+        """
+        size = 2 * self.radius + 1
+        k, j, i = torch.unravel_index(self.inside, self.shape)
+        counts = [-(-extent // size) for extent in self.shape]
+        tiles = ((k // size) * counts[1] + j // size) * counts[2] + i // size
+        centres = [
+            (torch.arange(count, device=tiles.device) * size + self.radius).clamp(max=extent - 1)
+            for count, extent in zip(counts, self.shape, strict=True)
+        ]
+        k, j, i = torch.meshgrid(*centres, indexing="ij")
+        return tiles, ((k * self.shape[1] + j) * self.shape[2] + i).flatten()
 
     def _window(self, images: torch.Tensor) -> torch.Tensor:
         """Sums over windows, zeros outside the grid; three passes of one axis each."""

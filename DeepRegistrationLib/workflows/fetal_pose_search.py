@@ -126,6 +126,7 @@ def refine_medium(
     """
     image, mask, sampler, offsets = _level(fixed, moving, MEDIUM, math.exp(float(poses.log_scale[0])))
     similarity = LocalCorrelation(image.values, _near(mask))
+    offsets = offsets[similarity.inside]
     settings = RefinementSettings(scaling=True, iterations=5)
     poses, values, history = refine(poses, offsets, sampler, similarity, settings, lambda f: advance(f / 2))
     close = torch.nonzero(values > values.max() - _HOPELESS).flatten()
@@ -157,23 +158,19 @@ def refine_fine(
     """
     image, mask, sampler, offsets = _level(fixed, moving, FINE, math.exp(float(pose.log_scale[0])))
     near = _near(mask)
+    offsets, values = offsets[near.flatten() > 0], image.values[near > 0]
+    if measure == FinalMeasure.MUTUAL_INFORMATION:
+        information = MutualInformation(values, torch.ones_like(values))
+        pose, value, history = refine_smooth(
+            pose, offsets, sampler, information, fixed.radius_mm, scaling=True, advance=advance
+        )
+        return pose, float(value[0]), history
     if measure == FinalMeasure.LOCAL_CORRELATION:
         similarity = LocalCorrelation(image.values, near)
-        pose, value, history = refine(
-            pose, offsets, sampler, similarity, RefinementSettings(scaling=True), advance
-        )
-        return pose, float(value[0]), history
-    inside = near.flatten() > 0
-    values = image.values.flatten()[inside]
-    if measure == FinalMeasure.MUTUAL_INFORMATION:
-        smooth = MutualInformation(values, torch.ones_like(values))
-        pose, value, history = refine_smooth(
-            pose, offsets[inside], sampler, smooth, fixed.radius_mm, scaling=True, advance=advance
-        )
-        return pose, float(value[0]), history
-    signed = Correlation(values, torch.ones_like(values), degree=1, signed=True)
+    else:
+        similarity = Correlation(values, torch.ones_like(values), degree=1, signed=True)
     pose, value, history = refine(
-        pose, offsets[inside], sampler, signed, RefinementSettings(scaling=True), advance
+        pose, offsets, sampler, similarity, RefinementSettings(scaling=True), advance
     )
     return pose, float(value[0]), history
 
