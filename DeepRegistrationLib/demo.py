@@ -173,8 +173,7 @@ def _turn(centre_ras: np.ndarray) -> np.ndarray:
 
 def _details(output: Path, case: _Case) -> list[str]:
     content = json.loads((output / "result.json").read_text(encoding="utf-8"))
-    age = content["settings"].get("atlas_age_weeks")
-    lines = [f"The atlas of week {age:g} fits best."] if age else []
+    lines = []
     if case.true_map is not None:
         found = torch.tensor(content["transforms"]["atlas_from_subject"]["matrix"], dtype=torch.float64)
         true = torch.as_tensor(np.linalg.inv(case.true_map))

@@ -19,7 +19,7 @@ from DeepRegistrationLib.results.result_files import write_result_files
 from DeepRegistrationLib.results.scene_child import check_scene_is_possible
 from DeepRegistrationLib.sample_data import FETAL_ATLAS, installed_atlas_folder
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
-from DeepRegistrationLib.workflows.result import Confidence, RegistrationResult, Trust
+from DeepRegistrationLib.workflows.result import RegistrationResult, Trust
 
 _READ, _REGISTER, _WRITE = "Reading the images", "Registering", "Writing the result"
 _SHARES = {_READ: 0.1, _REGISTER: 0.7, _WRITE: 0.2}
@@ -82,7 +82,7 @@ def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     seconds = {_READ: stages.seconds[_READ], **result.seconds}
     result = dataclasses.replace(result, seconds=seconds)
     write_result_files(result, stamps, job, stages.advance)
-    return _outcome(job.output_folder, result.confidence)
+    return _outcome(job.output_folder, result)
 
 
 def _atlas(files: FetalVolumeFiles) -> FetalAtlas:
@@ -144,12 +144,16 @@ def _stamps(files: FetalVolumeFiles, atlas: FetalAtlas, result: RegistrationResu
     return {role: stamp(path) for role, path in paths.items() if path is not None}
 
 
-def _outcome(folder: Path, confidence: Confidence) -> RunOutcome:
+def _outcome(folder: Path, result: RegistrationResult) -> RunOutcome:
+    confidence = result.confidence
     trusted = confidence.trust != Trust.LOW
+    week = result.settings["atlas_age_weeks"]
+    atlas = f" Atlas of week {week:g}." if week is not None and trusted else ""
     return RunOutcome(
         exit_code=ExitCode.DONE if trusted else ExitCode.NOT_TRUSTED,
         output_folder=folder,
-        message=f"{_IN_WORDS[confidence.trust]} ({shown_confidence(confidence.value)}): {confidence.reason}",
+        message=f"{_IN_WORDS[confidence.trust]} ({shown_confidence(confidence.value)}): "
+        f"{confidence.reason}{atlas}",
         confidence=confidence.value,
         trust=confidence.trust,
     )

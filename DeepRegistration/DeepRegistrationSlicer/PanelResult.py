@@ -85,5 +85,8 @@ class PanelResult:
         )
         if isLow and not result.isApplied():
             text += " " + _("The volume was left where it was; 'After' shows the result nevertheless.")
+        week = content["settings"].get("atlas_age_weeks")
+        if week is not None:
+            text += "<br/>" + _("Atlas of week {week:g}.").format(week=week)
         notes = "".join(f"<br/>{note}" for note in content.get("warnings", []))
         showMessage(self._ui.confidenceLabel, text + notes, Tone.WARNING if isLow else Tone.PLAIN)
