@@ -69,6 +69,7 @@ evaluate: venv
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
+	$(BIN)/python -m Testing.Slicer.panel_time
 
 clean:
 	rm -rf $(VENV) $(OUTPUT) build dist .pytest_cache .ruff_cache *.egg-info
