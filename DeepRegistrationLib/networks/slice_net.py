@@ -1,0 +1,67 @@
+"""Slice net: where in the atlas a single slice was cut."""
+
+from dataclasses import dataclass
+
+import torch
+from monai.networks.nets import resnet18
+from torch import nn
+
+from DeepRegistrationLib.networks.rotation_heads import RotationEstimate, RotationHead, rotation_head
+
+_FEATURES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePose:
+    """A batch of poses of slices.
+
+    Attributes:
+        rotation: B rotations; slice from atlas.
+        position: (B,), >= 0; number of the slice along its normal, from 0 at the first slice of the atlas.
+    """
+
+    rotation: RotationEstimate
+    position: torch.Tensor
+
+
+class SliceNet(nn.Module):
+    """ResNet-18 with two heads.
+
+    | layer | output for a slice of n^2 |
+    |---|---|
+    | convolution 7x7, stride 2, batch normalization, ReLU, maximum 3x3 stride 2 | 64 x (n/4)^2 |
+    | 2 residual blocks of two convolutions 3x3 | 64 x (n/4)^2 |
+    | 2 residual blocks, the first with stride 2 | 128 x (n/8)^2 |
+    | 2 residual blocks, the first with stride 2 | 256 x (n/16)^2 |
+    | 2 residual blocks, the first with stride 2 | 512 x (n/32)^2 |
+    | mean over the image | 512 |
+    | rotation head | rotation |
+    | fully connected, ReLU | 1: slice number |
+
+    Source: Mohseni Salehi et al., arXiv:1803.05982, section 2.2 and figure 1b.
+
+    Args:
+        head: form of the rotation.
+    """
+
+    def __init__(self, head: RotationHead = RotationHead.SIX_D) -> None:
+        super().__init__()
+        self.features = resnet18(
+            spatial_dims=2, n_input_channels=1, conv1_t_stride=2, feed_forward=False, shortcut_type="B"
+        )
+        self.rotation = rotation_head(head, _FEATURES)
+        self.position = nn.Linear(_FEATURES, 1)
+        # a slice number below zero gives no gradient: the start is a slice in the middle
+        nn.init.constant_(self.position.bias, 1.0)
+
+    def forward(self, slices: torch.Tensor) -> SlicePose:
+        """Estimates poses.
+
+        Args:
+            slices: (B, 1, n, n); about the centre of the brain, zero mean and unit variance.
+
+        Returns:
+            B poses.
+        """
+        features = self.features(slices)
+        return SlicePose(self.rotation(features), torch.relu(self.position(features))[:, 0])
