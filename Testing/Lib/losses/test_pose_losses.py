@@ -56,7 +56,7 @@ def test_a_perfect_estimate_costs_nothing_and_pulls_nowhere(two_sets):
     matrix = true.clone().requires_grad_()
     loss = geodesic_loss(RotationEstimate(rotation_vector_from_matrix(true), matrix), true)
     loss.backward()
-    assert float(loss) < 1e-6
+    assert loss.item() < 1e-6
     assert torch.isfinite(matrix.grad).all()
 
 
