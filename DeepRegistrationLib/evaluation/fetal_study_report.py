@@ -15,7 +15,8 @@ from DeepRegistrationLib.evaluation.metrics import (
     largest_disagreement_deg,
     summarize,
 )
-from DeepRegistrationLib.evaluation.trials import Trial
+from DeepRegistrationLib.evaluation.trials import AS_IT_IS, Trial
+from DeepRegistrationLib.evaluation.turned_subject import Draw
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 
 PAPER_TABLE_2_DEG = {
@@ -39,12 +40,12 @@ def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
     Returns:
         Path of `study.md`.
     """
-    turned = [trial for trial in trials if trial.number >= 0]
+    turned = [trial for trial in trials if trial.draw != AS_IT_IS]
     sections = [
         "# Fetal volume to atlas: the study",
         _INTRODUCTION,
         "## Per group and method, rotations uniform over SO(3)",
-        _table("group", [trial for trial in turned if trial.draw == "uniform"]),
+        _table("group", [trial for trial in turned if trial.draw == Draw.UNIFORM]),
         "## Mean rotation error in degrees, by the size of the rotation",
         _BINS_NOTE,
         _bin_table(turned),
@@ -55,7 +56,7 @@ def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
         "## The newborn templates",
         _newborn_text(trials),
         "## Per pair",
-        _table("pair", [trial for trial in turned if trial.draw == "uniform"]),
+        _table("pair", [trial for trial in turned if trial.draw == Draw.UNIFORM]),
     ]
     _draw_boxes(turned, output / "rotation_errors.png")
     path = output / "study.md"

@@ -17,7 +17,7 @@ from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
 from DeepRegistrationLib.evaluation.fetal_study_report import write_study_report
 from DeepRegistrationLib.evaluation.metrics import pose_error
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
-from DeepRegistrationLib.evaluation.trials import Trial, TrialFile, TrialKey, matrix_text
+from DeepRegistrationLib.evaluation.trials import AS_IT_IS, Trial, TrialFile, TrialKey, matrix_text
 from DeepRegistrationLib.evaluation.turned_subject import Turn, content_of, draw_turns, turn_subject
 from DeepRegistrationLib.images.moments import centre_of_gravity_ras
 from DeepRegistrationLib.images.read import read_volume
@@ -25,8 +25,6 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FetalVolumeSettings
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
-
-_AS_IT_IS = -1
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class _Study:
         # a seed of each pair's own: it does not depend on which other pairs are in the study
         seed = zlib.crc32(pair.name.encode()) ^ self.settings.seed
         turns = draw_turns(self.settings.rotations, self.settings.per_bin, seed)
-        if all(self._is_done(pair, number) for number in range(_AS_IT_IS, len(turns))):
+        if all(self._is_done(pair, turn) for turn in [None, *turns]):
             self.done += (1 + len(turns)) * len(self.settings.methods)
             return
         image, mask = _read_subject(pair)
@@ -107,7 +105,7 @@ class _Study:
         for method in self.settings.methods:
             self._trial(pair, method, None, image, mask, centre_ras)
         for turn in turns:
-            if self._is_done(pair, turn.number):
+            if self._is_done(pair, turn):
                 self.done += len(self.settings.methods)
                 continue
             grid_axes = None if self.settings.header_only else turn.grid_axes
@@ -119,11 +117,12 @@ class _Study:
     def _sampling(self) -> str:
         return "header" if self.settings.header_only else "grid"
 
-    def _is_done(self, pair: StudyPair, number: int) -> bool:
-        return all(self._key(pair, method, number) in self.file for method in self.settings.methods)
+    def _is_done(self, pair: StudyPair, turn: Turn | None) -> bool:
+        return all(self._key(pair, method, turn) in self.file for method in self.settings.methods)
 
-    def _key(self, pair: StudyPair, method: FetalVolumeMethod, number: int) -> TrialKey:
-        return pair.name, str(method), number, self._sampling, self.settings.seed
+    def _key(self, pair: StudyPair, method: FetalVolumeMethod, turn: Turn | None) -> TrialKey:
+        draw, number = (AS_IT_IS, 0) if turn is None else (str(turn.draw), turn.number)
+        return pair.name, str(method), draw, number, self._sampling, self.settings.seed
 
     def _trial(
         self,
@@ -134,21 +133,20 @@ class _Study:
         mask: Volume | None,
         centre_ras: np.ndarray,
     ) -> None:
-        number = _AS_IT_IS if turn is None else turn.number
-        key = self._key(pair, method, number)
+        key = self._key(pair, method, turn)
         if key not in self.file:
             turned_from_original = np.eye(4) if turn is None else turn.matrix(centre_ras)
             measured = self._register(pair, method, image, mask, turned_from_original)
             found = measured.pop("matrix")
-            reference = found if turn is None else self.file[self._key(pair, method, _AS_IT_IS)].matrix
+            reference = found if turn is None else self.file[self._key(pair, method, None)].matrix
             error = None if found is None or reference is None else pose_error(found, reference, centre_ras)
             self.file.add(
                 Trial(
                     pair=pair.name,
                     group=str(pair.group),
                     method=str(method),
-                    number=number,
-                    draw="as it is" if turn is None else "bin" if turn.from_bin else "uniform",
+                    draw=AS_IT_IS if turn is None else str(turn.draw),
+                    number=0 if turn is None else turn.number,
                     sampling=self._sampling,
                     seed=self.settings.seed,
                     turned_deg=0.0 if turn is None else turn.angle_deg,
@@ -160,7 +158,7 @@ class _Study:
             )
             self.done_here += 1
         self.done += 1
-        self._tell(f"{pair.name}: {method}, pose {number + 1}")
+        self._tell(f"{pair.name}: {method}, pose {self.done} of {self.total}")
 
     def _register(
         self,

@@ -10,8 +10,9 @@ import numpy as np
 
 from DeepRegistrationLib.errors import InputError
 
-TrialKey = tuple[str, str, int, str, int]
-"""Pair, method, number, sampling and seed: what makes a trial the same one in another run."""
+AS_IT_IS = "as it is"
+TrialKey = tuple[str, str, str, int, str, int]
+"""Pair, method, draw, number, sampling and seed: what makes a trial the same one in another run."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Trial:
         pair: name of the image pair.
         group: kind of pair.
         method: how it was registered.
-        number: of the turn; -1 is the subject as it is, against which the others are measured.
-        draw: "as it is", "uniform" (over SO(3)) or "bin" (the angle was drawn from a bin).
+        draw: how the pose was drawn; `AS_IT_IS` for the subject without a turn, the reference of the others.
+        number: of the pose among those drawn this way.
         sampling: "grid" (resampled onto an oblique grid) or "header" (only the header was turned).
         seed: of the study.
         turned_deg: rotation that was to be undone [degrees].
@@ -40,8 +41,8 @@ class Trial:
     pair: str
     group: str
     method: str
-    number: int
     draw: str
+    number: int
     sampling: str
     seed: int
     turned_deg: float
@@ -57,7 +58,7 @@ class Trial:
     @property
     def key(self) -> TrialKey:
         """What makes a trial the same one in another run."""
-        return self.pair, self.method, self.number, self.sampling, self.seed
+        return self.pair, self.method, self.draw, self.number, self.sampling, self.seed
 
     @property
     def matrix(self) -> np.ndarray | None:

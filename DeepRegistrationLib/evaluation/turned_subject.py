@@ -2,8 +2,9 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -20,6 +21,15 @@ MAXIMUM_SHIFT_MM = 15.0
 _MARGIN_MM = 8.0
 
 
+class Draw(StrEnum):
+    """How a pose was drawn."""
+
+    UNIFORM = "uniform"
+    """Uniform over SO(3)."""
+    BIN = "bin"
+    """Uniform over the rotations whose angle lies in one bin."""
+
+
 @dataclass(frozen=True, eq=False)
 class Turn:
     """One new pose.
@@ -28,15 +38,15 @@ class Turn:
         rotation: (3, 3) float64; turns the anatomy about the brain's centre, in RAS.
         shift_mm: (3,) float64; moves it afterwards [mm, RAS].
         grid_axes: (3, 3) float64, a rotation; columns are the directions of i, j, k of the new grid in RAS.
-        number: position in the list of turns; names the trial.
-        from_bin: True if the angle was drawn from a bin, False if the rotation is uniform over SO(3).
+        draw: whether the rotation is uniform over SO(3) or its angle was drawn from a bin.
+        number: position among the turns of its draw.
     """
 
     rotation: np.ndarray
     shift_mm: np.ndarray
     grid_axes: np.ndarray
+    draw: Draw
     number: int
-    from_bin: bool
 
     @property
     def angle_deg(self) -> float:
@@ -59,7 +69,7 @@ def draw_turns(uniform: int, per_bin: int, seed: int) -> list[Turn]:
     Args:
         uniform: number of rotations uniform over SO(3).
         per_bin: number of rotations in each bin of `metrics.BIN_EDGES_DEG`.
-        seed: equal seeds give equal lists; the uniform ones do not depend on `per_bin`.
+        seed: equal seeds give equal poses; more of them begin with the same ones.
 
     Returns:
         uniform + 6 per_bin turns, with shifts uniform in +-`MAXIMUM_SHIFT_MM` along each axis.
@@ -67,19 +77,19 @@ def draw_turns(uniform: int, per_bin: int, seed: int) -> list[Turn]:
     Source: uniform rotations, Arvo, Graphics Gems III, 1992; their angles have the density (1 - cos a) / pi,
         Miles, "On random rotations in R3", Biometrika 52, 1965.
     """
+    bins = [edges for _ in range(per_bin) for edges in itertools.pairwise(BIN_EDGES_DEG)]
+    # one source of random numbers for each, so that neither list depends on the length of the other
+    return [*_turns(Draw.UNIFORM, [None] * uniform, seed), *_turns(Draw.BIN, bins, seed + 1)]
+
+
+def _turns(draw: Draw, bins: Sequence[tuple[float, float] | None], seed: int) -> Iterator[Turn]:
     generator = torch.Generator().manual_seed(seed)
-    return list(_turns(uniform, per_bin, generator))
-
-
-def _turns(uniform: int, per_bin: int, generator: torch.Generator) -> Iterator[Turn]:
-    bins = [edges for edges in itertools.pairwise(BIN_EDGES_DEG) for _ in range(per_bin)]
-    wanted = [None] * uniform + bins
-    for number, edges in enumerate(wanted):
+    for number, edges in enumerate(bins):
         rotation, grid_axes = uniform_random_rotations(2, generator)
         if edges is not None:
             rotation = _rotation_between(*edges, generator)
         shift = (2 * torch.rand(3, generator=generator, dtype=torch.float64) - 1) * MAXIMUM_SHIFT_MM
-        yield Turn(rotation.numpy(), shift.numpy(), grid_axes.numpy(), number, edges is not None)
+        yield Turn(rotation.numpy(), shift.numpy(), grid_axes.numpy(), draw, number)
 
 
 def _rotation_between(low_deg: float, high_deg: float, generator: torch.Generator) -> torch.Tensor:

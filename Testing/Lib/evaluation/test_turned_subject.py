@@ -6,7 +6,7 @@ import torch
 
 from DeepRegistrationLib.data.phantom import fetal_brain_phantom
 from DeepRegistrationLib.evaluation.metrics import bin_of
-from DeepRegistrationLib.evaluation.turned_subject import MAXIMUM_SHIFT_MM, draw_turns, turn_subject
+from DeepRegistrationLib.evaluation.turned_subject import MAXIMUM_SHIFT_MM, Draw, draw_turns, turn_subject
 from DeepRegistrationLib.images.moments import centre_of_gravity_ras, volume_mm3
 from DeepRegistrationLib.images.resample import resample
 
@@ -73,16 +73,18 @@ def test_without_a_mask_all_that_is_not_background_stays_in_the_picture(a_subjec
 
 
 def test_equal_seeds_give_equal_turns_and_more_turns_begin_with_the_same_ones():
-    few, many = draw_turns(3, 0, seed=1), draw_turns(5, 2, seed=1)
-    for first, second in zip(few, many[:3], strict=True):
-        np.testing.assert_array_equal(first.rotation, second.rotation)
-        np.testing.assert_array_equal(first.shift_mm, second.shift_mm)
+    few, many = draw_turns(3, 1, seed=1), draw_turns(5, 2, seed=1)
+    of_many = {(turn.draw, turn.number): turn for turn in many}
+    for turn in few:
+        same = of_many[turn.draw, turn.number]
+        np.testing.assert_array_equal(turn.rotation, same.rotation)
+        np.testing.assert_array_equal(turn.shift_mm, same.shift_mm)
     assert not np.allclose(draw_turns(1, 0, seed=2)[0].rotation, few[0].rotation)
 
 
 def test_turns_per_bin_fill_all_six_bins():
-    turns = [turn for turn in draw_turns(2, 3, seed=0) if turn.from_bin]
-    assert [bin_of(turn.angle_deg) for turn in turns] == [number for number in range(6) for _ in range(3)]
+    turns = [turn for turn in draw_turns(2, 3, seed=0) if turn.draw == Draw.BIN]
+    assert [bin_of(turn.angle_deg) for turn in turns] == [0, 1, 2, 3, 4, 5] * 3
 
 
 def test_uniform_turns_are_rarely_small_and_never_shift_too_far():
