@@ -196,8 +196,9 @@ def _draw_boxes(trials: Sequence[Trial], path: Path) -> None:
     axes.axhline(FAILURE_DEG, color="grey", linestyle=":", linewidth=1, label="failure")
     axes.set_xticks(range(len(bin_names())), bin_names())
     axes.set_xlim(-0.5, len(bin_names()) - 0.5)
-    axes.set_yscale("log")
+    # limits first: without a single box the scale could not find any by itself
     axes.set_ylim(_SMALLEST_SHOWN_DEG, 200)
+    axes.set_yscale("log")
     axes.set_yticks([0.01, 0.1, 1, 10, 100], ["0.01", "0.1", "1", "10", "100"])
     axes.set_xlabel("size of the rotation [degrees]")
     axes.set_ylabel("rotation error [degrees]")
