@@ -46,8 +46,9 @@ def check_output_folder(folder: Path) -> None:
         if folder.is_dir() and any(folder.iterdir()):
             _check_is_ours(folder)
         parent = next(existing for existing in folder.resolve().parents if existing.exists())
-        # the only sure test on every file system is to try
-        Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent)).rmdir()
+        # the only sure test is to try; this file has no name, so a killed process cannot leave it
+        with tempfile.TemporaryFile(dir=parent):
+            pass
 
 
 @contextlib.contextmanager
