@@ -156,7 +156,9 @@ def refine_fine(
     Returns:
         The pose; its similarity; the similarity after each iteration.
     """
-    image, mask, sampler, offsets = _level(fixed, moving, FINE, math.exp(float(pose.log_scale[0])))
+    image, mask, sampler, offsets = _level(
+        fixed, moving, FINE, math.exp(float(pose.log_scale[0])), oversampled=True
+    )
     near = _near(mask)
     offsets, values = offsets[near.flatten() > 0], image.values[near > 0]
     if measure == FinalMeasure.MUTUAL_INFORMATION:
@@ -247,7 +249,11 @@ def _bank_features(brain: PreparedBrain) -> tuple[torch.Tensor, VolumeGeometry]:
 
 
 def _level(
-    fixed: PreparedBrain, moving: PreparedBrain, voxels_per_radius: float, scale: float
+    fixed: PreparedBrain,
+    moving: PreparedBrain,
+    voxels_per_radius: float,
+    scale: float,
+    oversampled: bool = False,
 ) -> tuple[Volume, Volume, MovingSampler, torch.Tensor]:
     """Fixed image and mask, sampler of the moving image, and (P, 3) fixed points about the fixed centre
     [mm].
@@ -255,8 +261,9 @@ def _level(
     spacing_mm = fixed.radius_mm / voxels_per_radius
     image, mask = fixed.level(spacing_mm)
     resolution_mm = spacing_mm * scale
-    last = voxels_per_radius == FINE
-    sampler = MovingSampler(moving.oversampled(resolution_mm) if last else moving.level(resolution_mm)[0])
+    sampler = MovingSampler(
+        moving.oversampled(resolution_mm) if oversampled else moving.level(resolution_mm)[0]
+    )
     points = ras_grid(image.geometry, dtype=torch.float64) - torch.as_tensor(np.asarray(fixed.centre_ras))
     offsets = points.reshape(-1, 3).to(image.values)
     return image, mask, sampler, offsets
