@@ -9,13 +9,18 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
+
+JobFiles = FetalVolumeFiles | FetalSliceFiles
+JobSettings = FetalVolumeSettings | FetalSliceSettings
 
 
 class JobKind(StrEnum):
     """The registrations there are; the value is also the command's name."""
 
     FETAL_VOLUME = "fetal-volume"
+    FETAL_SLICE = "fetal-slice"
 
 
 class ExitCode(IntEnum):
@@ -29,7 +34,10 @@ class ExitCode(IntEnum):
     """Done, but the confidence is low."""
 
 
-_CONTENT: dict[JobKind, tuple[type, type]] = {JobKind.FETAL_VOLUME: (FetalVolumeFiles, FetalVolumeSettings)}
+_CONTENT: dict[JobKind, tuple[type, type]] = {
+    JobKind.FETAL_VOLUME: (FetalVolumeFiles, FetalVolumeSettings),
+    JobKind.FETAL_SLICE: (FetalSliceFiles, FetalSliceSettings),
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,8 @@ class Job:
     """
 
     kind: JobKind
-    files: FetalVolumeFiles
-    settings: FetalVolumeSettings
+    files: JobFiles
+    settings: JobSettings
     output_folder: Path
     outputs: Outputs = field(default_factory=Outputs)
 
@@ -158,4 +166,4 @@ def _convert(hint: object, value: object) -> object:
         hint = next(option for option in typing.get_args(hint) if option is not type(None))
     if isinstance(hint, type) and (issubclass(hint, Enum) or hint is Path):
         return hint(value)
-    return value
+    return tuple(value) if typing.get_origin(hint) is tuple else value
