@@ -4,7 +4,6 @@ The catalogue is `sample_data.json`: files of public repositories, each at a fix
 Needs the standard library only: Slicer's process reads it too. `sample_download.py` brings the files here.
 """
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -12,28 +11,12 @@ from functools import cache
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.remote_file import RemoteFile, length_of
 
 FETAL_ATLAS = "fetal-atlas"
 """Name of the sample that is the installed atlas of the fetal brain."""
 
 _CATALOGUE = Path(__file__).with_name("sample_data.json")
-
-
-@dataclass(frozen=True)
-class SampleFile:
-    """One file to download.
-
-    Attributes:
-        path: where it lies below the data folder.
-        url: where it comes from, a fixed commit.
-        size_bytes: its length.
-        sha256: hexadecimal digest of its bytes.
-    """
-
-    path: Path
-    url: str
-    size_bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +39,7 @@ class Sample:
     licence: str
     citation: str
     source: str
-    files: tuple[SampleFile, ...]
+    files: tuple[RemoteFile, ...]
 
     @property
     def size_bytes(self) -> int:
@@ -106,16 +89,10 @@ def installed_atlas_folder(folder: Path | None = None) -> Path | None:
     return (root / atlas.files[0].path).parent if is_installed(atlas, root) else None
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _sample(entry: dict) -> Sample:
     page = f"https://github.com/{entry['repository']}"
     files = tuple(
-        SampleFile(
+        RemoteFile(
             path=Path(file["path"]),
             url=f"{page}/raw/{entry['commit']}/{file['source']}",
             size_bytes=file["size"],
@@ -125,8 +102,3 @@ def _sample(entry: dict) -> Sample:
     )
     texts = {key: entry[key] for key in ("name", "title", "description", "licence", "citation")}
     return Sample(**texts, source=page, files=files)
-
-
-def length_of(path: Path) -> int | None:
-    """Length of a file in bytes; None if it is not there."""
-    return path.stat().st_size if path.is_file() else None

@@ -12,7 +12,8 @@ import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.sample_data import installed_atlas_folder, sha256_of
+from DeepRegistrationLib.remote_file import sha256_of
+from DeepRegistrationLib.sample_data import installed_atlas_folder
 from DeepRegistrationSlicer.FetalVolumeRequest import AtlasByAge, AtlasInScene, WantedNodes
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createText, loadSegmentation, loadVolume
 from DeepRegistrationSlicer.MrmlLabels import Label, renameSegments

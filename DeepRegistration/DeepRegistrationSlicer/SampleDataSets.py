@@ -6,7 +6,8 @@ from slicer.i18n import tr as _
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.progress import keep_going
-from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, SampleFile, catalogue
+from DeepRegistrationLib.remote_file import RemoteFile
+from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, catalogue
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
 
 CATEGORY = "DeepRegistration"
@@ -63,15 +64,15 @@ def _files(sample: Sample) -> dict[str, object]:
     }
 
 
-def _isImage(file: SampleFile) -> bool:
+def _isImage(file: RemoteFile) -> bool:
     return file.path.name.endswith(_IMAGE_ENDINGS)
 
 
-def _stem(file: SampleFile) -> str:
+def _stem(file: RemoteFile) -> str:
     return file.path.name.partition(".")[0]
 
 
-def _fileType(file: SampleFile) -> str | None:
+def _fileType(file: RemoteFile) -> str | None:
     if not _isImage(file):
         return None
     return "SegmentationFile" if _stem(file).endswith(_LABEL_ENDINGS) else "VolumeFile"

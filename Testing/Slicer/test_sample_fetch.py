@@ -10,7 +10,8 @@ import pytest
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
 
 from DeepRegistrationLib.progress import Progress
-from DeepRegistrationLib.sample_data import Sample, SampleFile
+from DeepRegistrationLib.remote_file import RemoteFile
+from DeepRegistrationLib.sample_data import Sample
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -40,7 +41,7 @@ def data_folder(tmp_path, monkeypatch):
 
 def sampleAt(url: str, content: bytes = CONTENT) -> Sample:
     digest = hashlib.sha256(content).hexdigest()
-    file = SampleFile(Path("folder/image.bin"), f"{url}/image.bin", len(content), digest)
+    file = RemoteFile(Path("folder/image.bin"), f"{url}/image.bin", len(content), digest)
     return Sample("test", "Test", "", "", "", "", (file,))
 
 

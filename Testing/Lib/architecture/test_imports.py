@@ -21,7 +21,7 @@ from Testing.Lib.architecture.source_tree import (
 # from the bottom up: a module imports from its own layer and from those below
 LAYERS = [
     {"errors", "progress"},
-    {"jobs", "sample_data", "sample_download", "geometry"},
+    {"jobs", "sample_data", "sample_download", "remote_file", "file_download", "geometry"},
     {"device", "failures", "threads", "versions"},
     {"images"},
     {"similarity"},
@@ -43,6 +43,8 @@ TORCH_FREE = (
     "jobs",
     "geometry.frames",
     "geometry.volume_geometry",
+    "remote_file",
+    "file_download",
     "sample_data",
     "sample_download",
 )

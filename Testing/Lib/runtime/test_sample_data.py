@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
+from DeepRegistrationLib.remote_file import RemoteFile
 from DeepRegistrationLib.sample_data import (
     FETAL_ATLAS,
     Sample,
-    SampleFile,
     catalogue,
     data_folder,
     find_sample,
@@ -50,7 +50,7 @@ def a_sample(a_web_server):
     for name, content in (("image.nii.gz", bytes(range(256)) * 2000), ("mask.nii.gz", b"mask")):
         (served / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        files.append(SampleFile(Path("topic") / name, f"{address}/{name}", len(content), digest))
+        files.append(RemoteFile(Path("topic") / name, f"{address}/{name}", len(content), digest))
     return Sample("a", "A sample", "Two files.", "CC0 1.0", "nobody", address, tuple(files))
 
 
@@ -104,7 +104,7 @@ def test_a_missing_page_is_told_with_its_address(a_sample, a_web_server, tmp_pat
 
 def test_no_network_is_told_in_a_sentence(tmp_path):
     nobody_listens = "http://127.0.0.1:9/image.nii.gz"
-    file = SampleFile(Path("image.nii.gz"), nobody_listens, 1, "0" * 64)
+    file = RemoteFile(Path("image.nii.gz"), nobody_listens, 1, "0" * 64)
     sample = Sample("a", "A", "One file.", "CC0 1.0", "nobody", nobody_listens, (file,))
     with pytest.raises(RegistrationError, match="Check the network connection"):
         download(sample, folder=tmp_path / "data")
@@ -118,7 +118,7 @@ def test_a_data_folder_that_is_a_file_is_told_in_a_sentence(a_sample, tmp_path):
 
 
 def test_a_full_disk_is_told_before_anything_is_downloaded(a_sample, tmp_path):
-    huge = SampleFile(Path("huge.nii.gz"), a_sample.files[0].url, 1 << 60, "0" * 64)
+    huge = RemoteFile(Path("huge.nii.gz"), a_sample.files[0].url, 1 << 60, "0" * 64)
     sample = Sample("a", "A", "One file.", "CC0 1.0", "nobody", a_sample.source, (huge,))
     with pytest.raises(RegistrationError, match="No space left"):
         download(sample, folder=tmp_path / "data")
