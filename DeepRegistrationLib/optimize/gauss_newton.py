@@ -7,12 +7,22 @@ linearization.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
-from DeepRegistrationLib.optimize.moving_sampler import MovingSampler
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch
 from DeepRegistrationLib.similarity.fit import IntensityFit, LeastSquaresSimilarity
+
+
+class ImageSampler(Protocol):
+    """Values of the moving image at mapped points, and their changes; see `MovingSampler`."""
+
+    def linearized(
+        self, poses: PoseBatch, offsets: torch.Tensor, scaling: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values (N, P) and changes (N, P, 6 or 7)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class RefinementSettings:
 def refine(
     poses: PoseBatch,
     offsets: torch.Tensor,
-    moving: MovingSampler,
+    moving: ImageSampler,
     similarity: LeastSquaresSimilarity,
     settings: RefinementSettings,
     advance: Callable[[float], None] = lambda fraction: None,
@@ -89,18 +99,13 @@ def refine(
 def _linearize(
     poses: PoseBatch,
     offsets: torch.Tensor,
-    moving: MovingSampler,
+    moving: ImageSampler,
     similarity: LeastSquaresSimilarity,
     size: int,
 ) -> tuple[IntensityFit, torch.Tensor, torch.Tensor]:
     """Fit, (N, size, size) normal matrix and (N, size) right side of the step."""
-    values, gradients, turned = moving(poses, offsets)
+    values, changes = moving.linearized(poses, offsets, scaling=size == 7)
     fit = similarity(values)
-    # x = c + t + exp(w) s R o: dx/dw = -[s R o]x, so dm/dw = (s R o) x grad m; dx/dt = I; dx/dlog s = s R o
-    columns = [torch.linalg.cross(turned, gradients, dim=-1), gradients]
-    if size == 7:
-        columns.append((turned * gradients).sum(-1, keepdim=True))
-    changes = torch.cat(columns, -1)  # (N, P, size): change of the moving intensities
     jacobian = changes * fit.slope[..., None]
     hessian = jacobian.mT @ jacobian - fit.absorbed(changes)
     gradient = torch.einsum("npa,np->na", jacobian, fit.residual)

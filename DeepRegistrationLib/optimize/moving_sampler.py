@@ -49,3 +49,23 @@ class MovingSampler:
         found = sample(self.channels, ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
         found = found.reshape(4, len(poses), -1)
         return found[0], found[1:].movedim(0, -1), turned
+
+    def linearized(
+        self, poses: PoseBatch, offsets: torch.Tensor, scaling: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values and how a step of the poses changes them.
+
+        Args:
+            poses: N poses.
+            offsets: (P, 3); fixed points relative to `poses.centre_fixed` [mm].
+            scaling: with a seventh column for the log scale.
+
+        Returns:
+            values (N, P); changes (N, P, 6 or 7) by rotation vector [rad], translation [mm], log scale.
+        """
+        values, gradients, turned = self(poses, offsets)
+        # x = c + t + exp(w) s R o: dx/dw = -[s R o]x, so dm/dw = (s R o) x grad m; dx/dt = I; dx/dlog s = s R o
+        columns = [torch.linalg.cross(turned, gradients, dim=-1), gradients]
+        if scaling:
+            columns.append((turned * gradients).sum(-1, keepdim=True))
+        return values, torch.cat(columns, -1)

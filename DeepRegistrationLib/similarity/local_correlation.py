@@ -6,6 +6,8 @@ a window is the mean of (f - a m - b)^2 over it, divided by the variance of f: a
 windows and their voxels.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -20,7 +22,8 @@ class LocalCorrelation:
     Args:
         fixed: (K, J, I) float; fixed intensities, scaled to about 0..1.
         weights: (K, J, I) float, >= 0; zero where a voxel does not count.
-        radius: windows have 2 radius + 1 voxels along each axis.
+        radius: windows have 2 radius + 1 voxels along each axis; three numbers give each of k, j, i its own
+            (0 along k keeps every slice to itself).
         noise: standard deviation below which a window counts as flat, on the scale of `fixed`.
 
     Attributes:
@@ -28,10 +31,14 @@ class LocalCorrelation:
     """
 
     def __init__(
-        self, fixed: torch.Tensor, weights: torch.Tensor, radius: int = 2, noise: float = 0.02
+        self,
+        fixed: torch.Tensor,
+        weights: torch.Tensor,
+        radius: int | tuple[int, int, int] = 2,
+        noise: float = 0.02,
     ) -> None:
         self.shape = fixed.shape
-        self.radius = radius
+        self.radius_kji = (radius,) * 3 if isinstance(radius, int) else radius
         self.inside = torch.nonzero(weights.flatten() > 0).flatten()
         self.fixed, self.weights = fixed[None, None], weights[None, None]
         self.count = self._window(self.weights).clamp(min=1e-6)
@@ -73,7 +80,8 @@ class LocalCorrelation:
             weighted = columns * self.weights.flatten()[self.inside][:, None]
             sums = columns.new_zeros((len(columns), len(self._tile_centres), columns.shape[2]))
             sums.index_add_(1, self._tiles, weighted)  # (N, T, S)
-            return (2 * self.radius + 1) ** 3 * (sums * stiffness[..., None]).mT @ sums
+            overlap = math.prod(2 * radius + 1 for radius in self.radius_kji)
+            return overlap * (sums * stiffness[..., None]).mT @ sums
 
         return IntensityFit(
             similarity=(self.weights * explained).flatten(1).sum(-1) / self.total,
@@ -92,23 +100,24 @@ class LocalCorrelation:
         Returns:
             (P,) int64, number of the window; (T,) int64, flat index of the centre voxel of each window.
         """
-        size = 2 * self.radius + 1
+        size = [2 * radius + 1 for radius in self.radius_kji]
         k, j, i = torch.unravel_index(self.inside, self.shape)
-        counts = [-(-extent // size) for extent in self.shape]
-        tiles = ((k // size) * counts[1] + j // size) * counts[2] + i // size
+        counts = [-(-extent // step) for extent, step in zip(self.shape, size, strict=True)]
+        tiles = ((k // size[0]) * counts[1] + j // size[1]) * counts[2] + i // size[2]
         centres = [
-            (torch.arange(count, device=tiles.device) * size + self.radius).clamp(max=extent - 1)
-            for count, extent in zip(counts, self.shape, strict=True)
+            (torch.arange(count, device=tiles.device) * step + step // 2).clamp(max=extent - 1)
+            for count, step, extent in zip(counts, size, self.shape, strict=True)
         ]
         k, j, i = torch.meshgrid(*centres, indexing="ij")
         return tiles, ((k * self.shape[1] + j) * self.shape[2] + i).flatten()
 
     def _window(self, images: torch.Tensor) -> torch.Tensor:
         """Sums over windows, zeros outside the grid; three passes of one axis each."""
-        size, pad = 2 * self.radius + 1, self.radius
-        for axis in range(3):
+        for axis, radius in enumerate(self.radius_kji):
+            if radius == 0:
+                continue
             kernel = [1, 1, 1]
             padding = [0, 0, 0]
-            kernel[axis], padding[axis] = size, pad
-            images = F.avg_pool3d(images, kernel, stride=1, padding=padding) * size
+            kernel[axis], padding[axis] = 2 * radius + 1, radius
+            images = F.avg_pool3d(images, kernel, stride=1, padding=padding) * (2 * radius + 1)
         return images
