@@ -11,8 +11,8 @@ from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Progress
 from DeepRegistrationSlicer.Dependencies import checkDependencies
-from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest
 from DeepRegistrationSlicer.RegistrationJob import RegistrationJob, RegistrationOutcome
+from DeepRegistrationSlicer.Request import Request
 from DeepRegistrationSlicer.WorkerClient import WorkerClient, sharedWorkerClient
 
 
@@ -42,7 +42,7 @@ class RegistrationLogic:
 
     def startRegistration(
         self,
-        request: FetalVolumeRequest,
+        request: Request,
         onProgress: Callable[[Progress], None] = _ignore,
         onFinished: Callable[[RegistrationOutcome], None] = _ignore,
         waitForCompletion: bool = True,

@@ -22,12 +22,13 @@ def rasFromIjk(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str) -> None:
+def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str, mayBeSlice: bool = False) -> None:
     """Refuses what cannot be written as one scalar image.
 
     Args:
         volume: the node.
         role: what it is chosen for, for the text ("fetal brain").
+        mayBeSlice: a single slice will do.
 
     Raises:
         InputError: no node, not in the scene any more, without voxels, in colour, or a single slice.
@@ -42,7 +43,7 @@ def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str) -> None:
             f"The volume '{volume.GetName()}' ({role}) has {image.GetNumberOfScalarComponents()} values in "
             "each voxel; one is needed. Take one component out of it with the module Vector to Scalar Volume."
         )
-    if min(image.GetDimensions()) < 2:
+    if min(image.GetDimensions()) < 2 and not mayBeSlice:
         size = " x ".join(str(n) for n in image.GetDimensions())
         raise InputError(
             f"The volume '{volume.GetName()}' ({role}) is a single slice ({size} voxels). Choose a 3D volume."
@@ -100,6 +101,18 @@ def loadVolume(path: Path, name: str, className: str = "vtkMRMLScalarVolumeNode"
     return volume
 
 
+def readVolume(path: Path, className: str = "vtkMRMLScalarVolumeNode") -> slicer.vtkMRMLVolumeNode:
+    """A volume from a file, for computing; it is not in the scene.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    volume = getattr(slicer, className)()
+    volume.SetName(path.name.partition(".")[0])
+    _read(slicer.vtkMRMLVolumeArchetypeStorageNode(), volume, path)
+    return volume
+
+
 def loadSegmentation(path: Path, name: str) -> slicer.vtkMRMLSegmentationNode:
     """Adds a segmentation from a .seg.nrrd file, shown as outlines that leave the image to be seen.
 
@@ -146,5 +159,6 @@ def matrixOf(transform: slicer.vtkMRMLTransformNode) -> np.ndarray:
 def _read(storage: slicer.vtkMRMLStorageNode, node: slicer.vtkMRMLNode, path: Path) -> None:
     storage.SetFileName(str(path))
     if not path.is_file() or not storage.ReadData(node):
-        slicer.mrmlScene.RemoveNode(node)
+        if node.GetScene() is not None:
+            node.GetScene().RemoveNode(node)
         raise InputError(f"The file '{path}' cannot be read. It is missing, damaged, or of an unknown kind.")

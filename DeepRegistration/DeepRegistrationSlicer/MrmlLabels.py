@@ -53,7 +53,7 @@ def writeLabelsOnGrid(
         InputError: nothing of the labels lies on the grid.
         RegistrationError: the file cannot be written.
     """
-    image, labelRasFromIjk, names = _labelImage(labels)
+    image, labelRasFromIjk, names = labelImage(labels)
     labelsFromGrid = _labelIjkFromGridIjk(labelRasFromIjk, labels.GetParentTransformNode(), grid, gridParent)
     resampled = _onGrid(image, labelsFromGrid, grid)
     values = np.unique(vtk_to_numpy(resampled.GetPointData().GetScalars()))
@@ -82,8 +82,15 @@ def renameSegments(segmentation: slicer.vtkMRMLSegmentationNode, names: dict[int
             segment.SetColor(*label.colour)
 
 
-def _labelImage(node: slicer.vtkMRMLNode) -> tuple[vtk.vtkImageData, np.ndarray, dict[int, Label]]:
-    """Label image in index coordinates, own RAS from index, and the names of the values."""
+def labelImage(node: slicer.vtkMRMLNode) -> tuple[vtk.vtkImageData, np.ndarray, dict[int, Label]]:
+    """A segmentation or label volume as one image.
+
+    Returns:
+        Label image in index coordinates, own RAS [mm] from index (4, 4), and the names of the values.
+
+    Raises:
+        InputError: it is empty, or cannot be turned into voxels.
+    """
     if node.IsA("vtkMRMLSegmentationNode"):
         return _mergedSegments(node)
     checkVolume(node, "labels")

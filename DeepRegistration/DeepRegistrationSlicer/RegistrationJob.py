@@ -13,9 +13,8 @@ import slicer
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Progress
-from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WrittenJob
 from DeepRegistrationSlicer.Polling import Polling
-from DeepRegistrationSlicer.ResultLoader import loadResult
+from DeepRegistrationSlicer.Request import Request, WrittenJob
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.WorkerClient import JobEnd, WorkerClient
 
@@ -53,7 +52,7 @@ class RegistrationJob:
 
     def __init__(
         self,
-        request: FetalVolumeRequest,
+        request: Request,
         folder: Path,
         written: WrittenJob,
         worker: WorkerClient,
@@ -115,13 +114,7 @@ class RegistrationJob:
             message = self._written.inNodeNames(end.message)
             return RegistrationOutcome(end.exitCode, message, end.details)
         try:
-            nodes = loadResult(
-                end.outputFolder,
-                self._request.subject,
-                self._request.wanted,
-                self._request.atlas,
-                self._written.labelNames,
-            )
+            nodes = self._request.load(self._written)
         except RegistrationError as err:
             return RegistrationOutcome(ExitCode.FAILED, str(err))
         except Exception:

@@ -5,16 +5,13 @@ import datetime
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.remote_file import sha256_of
-from DeepRegistrationLib.sample_data import installed_atlas_folder
-from DeepRegistrationSlicer.FetalVolumeRequest import AtlasByAge, AtlasInScene, WantedNodes
+from DeepRegistrationSlicer.AtlasSource import ATLAS_SHA256, Atlas, AtlasByAge, atlasVolume
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createText, loadSegmentation, loadVolume
 from DeepRegistrationSlicer.MrmlLabels import Label, renameSegments
 from DeepRegistrationSlicer.ResultNodes import (
@@ -25,12 +22,13 @@ from DeepRegistrationSlicer.ResultNodes import (
     ROLE,
     SUBJECT,
     ResultNodes,
+    answerOf,
     findResult,
     parentWithoutResults,
 )
 
 LOW_TRUST = "low"
-_ATLAS_SHA256 = "DeepRegistration.sha256"
+MATCHING = "matching_atlas_slice.nrrd"
 _SHOWN_IN_FOLDER = (
     "job",
     "method",
@@ -43,14 +41,33 @@ _SHOWN_IN_FOLDER = (
 )
 
 
+@dataclass(frozen=True)
+class WantedNodes:
+    """Which results become nodes; at least one.
+
+    Attributes:
+        transform: subject to atlas.
+        warped: the subject on the grid of the atlas.
+        segmentation: the labels of the atlas on the subject.
+        matching: the atlas on the grid of the subject.
+    """
+
+    transform: bool = True
+    warped: bool = True
+    segmentation: bool = True
+    matching: bool = False
+
+
 def loadResult(
     folder: Path,
     subject: slicer.vtkMRMLScalarVolumeNode,
     wanted: WantedNodes | None = None,
-    atlas: AtlasByAge | AtlasInScene | None = None,
+    atlas: Atlas | None = None,
     labelNames: Mapping[int, Label] | None = None,
 ) -> ResultNodes:
     """Adds the nodes of a result, and lays the subject into the atlas if the result is to be trusted.
+
+    It is one step of the scene: undone at once, where undoing is switched on.
 
     Args:
         folder: holds result.json and the files that it stands for.
@@ -70,22 +87,39 @@ def loadResult(
             "The volume that was registered is not in the scene any more, so its result was dropped. "
             "Load the volume and register it again."
         )
-    content = _content(folder)
+    slicer.mrmlScene.SaveStateForUndo()
+    with allOrNothing(subject):
+        return addResult(folder, subject, wanted or _allOf(folder), atlas or AtlasByAge(), labelNames or {})
+
+
+def addResult(
+    folder: Path,
+    subject: slicer.vtkMRMLScalarVolumeNode,
+    wanted: WantedNodes,
+    atlas: Atlas,
+    labelNames: Mapping[int, Label],
+) -> ResultNodes:
+    """The same as a part of a larger step: if it fails, what it added stays. See `loadResult`."""
+    content = readContent(folder)
     older = findResult(subject)
-    with _allOrNothing(subject):
-        volume = _atlasVolume(atlas or AtlasByAge(), content)
-        result = _createNodes(folder, subject, wanted or _allOf(folder), content, labelNames or {})
-        result = replace(result, report=_createReport(folder, subject))
-        _annotate(result, subject, volume, content)
-        _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
-        _fileAway(result, subject, volume, content)
+    volume = atlasVolume(atlas, content)
+    result = _createNodes(folder, subject, wanted, content, labelNames)
+    result = replace(result, report=_createReport(folder, subject))
+    _annotate(result, subject, volume, content)
+    _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
+    _fileAway(result, subject, volume, content)
     if older is not None and older.segmentation is not None and result.segmentation is not None:
         # two sets of outlines on one brain cannot be told apart
         older.segmentation.SetDisplayVisibility(False)
     return result
 
 
-def _content(folder: Path) -> dict:
+def readContent(folder: Path) -> dict:
+    """What result.json says.
+
+    Raises:
+        RegistrationError: it cannot be read.
+    """
     try:
         return json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
@@ -96,7 +130,9 @@ def _content(folder: Path) -> dict:
 
 def _allOf(folder: Path) -> WantedNodes:
     return WantedNodes(
-        warped=(folder / "warped.nrrd").exists(), segmentation=(folder / "segmentation.seg.nrrd").exists()
+        warped=(folder / "warped.nrrd").exists(),
+        segmentation=(folder / "segmentation.seg.nrrd").exists(),
+        matching=(folder / MATCHING).exists(),
     )
 
 
@@ -107,20 +143,20 @@ def _createNodes(
     content: dict,
     labelNames: Mapping[int, Label],
 ) -> ResultNodes:
-    transform = warped = segmentation = None
+    transform = warped = matching = segmentation = None
     if wanted.transform:
-        # the first is the answer: atlas from subject
-        matrix = next(iter(content["transforms"].values()))["matrix"]
-        transform = createLinearTransform(np.array(matrix), _name(subject, "to atlas"))
+        transform = createLinearTransform(answerOf(content), _name(subject, "to atlas"))
     if wanted.warped:
         warped = loadVolume(folder / "warped.nrrd", _name(subject, "in atlas space"))
-        _showLike(subject, warped)
+        showLike(subject, warped)
+    if wanted.matching:
+        matching = loadVolume(folder / MATCHING, _name(subject, "matching atlas slice"))
     labels = folder / "segmentation.seg.nrrd"
     # an atlas without labels gives none
     if wanted.segmentation and labels.exists():
         segmentation = loadSegmentation(labels, _name(subject, "atlas labels"))
         renameSegments(segmentation, labelNames)
-    return ResultNodes(transform, warped, segmentation)
+    return ResultNodes(transform, warped, matching, segmentation)
 
 
 def _createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
@@ -128,23 +164,6 @@ def _createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slic
     if not path.exists():
         return None
     return createText(path.read_text(encoding="utf-8"), _name(subject, "registration report"))
-
-
-def _atlasVolume(atlas: AtlasByAge | AtlasInScene, content: dict) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """The atlas of this result: from the scene, the node that an earlier result brought, or its file."""
-    if isinstance(atlas, AtlasInScene):
-        return atlas.volume
-    stamp, folder = content["inputs"]["atlas"], atlas.folder or installed_atlas_folder()
-    for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if volume.GetAttribute(_ATLAS_SHA256) == stamp["sha256"]:
-            return volume
-    if folder is None or not (folder / stamp["file"]).is_file():
-        return None
-    if sha256_of(folder / stamp["file"]) != stamp["sha256"]:
-        return None
-    volume = loadVolume(folder / stamp["file"], stamp["file"].partition(".")[0])
-    volume.SetAttribute(_ATLAS_SHA256, stamp["sha256"])
-    return volume
 
 
 def _annotate(
@@ -155,7 +174,7 @@ def _annotate(
 ) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
     resultId = f"{now}-{uuid.uuid4().hex[:8]}"
-    for role in ("transform", "warped", "segmentation", "report"):
+    for role in ("transform", "warped", "matching", "segmentation", "report"):
         node = getattr(result, role)
         if node is not None:
             node.SetAttribute(RESULT_ID, resultId)
@@ -174,13 +193,14 @@ def _place(
     atlas: slicer.vtkMRMLScalarVolumeNode | None,
     trusted: bool,
 ) -> None:
-    """Where the atlas stands, there stands what is in atlas space; the labels go with the subject."""
+    """Where the atlas stands, there stands what is in atlas space; the rest goes with the subject."""
     atlasParentId = atlas.GetTransformNodeID() if atlas is not None else None
     for node in (result.transform, result.warped):
         if node is not None:
             node.SetAndObserveTransformNodeID(atlasParentId)
-    if result.segmentation is not None:
-        result.segmentation.SetAndObserveTransformNodeID(subject.GetTransformNodeID())
+    for node in (result.matching, result.segmentation):
+        if node is not None:
+            node.SetAndObserveTransformNodeID(subject.GetTransformNodeID())
     if trusted and result.transform is not None:
         result.apply()
 
@@ -199,7 +219,7 @@ def _fileAway(
         value = content.get(key)
         text = value if isinstance(value, str) else json.dumps(value)
         hierarchy.SetItemAttribute(folder, f"DeepRegistration.{key}", text)
-    ownAtlas = [atlas] if atlas is not None and atlas.GetAttribute(_ATLAS_SHA256) else []
+    ownAtlas = [atlas] if atlas is not None and atlas.GetAttribute(ATLAS_SHA256) else []
     for node in [*result.nodes(), *ownAtlas]:
         item = hierarchy.GetItemByDataNode(node)
         if not item:
@@ -209,7 +229,7 @@ def _fileAway(
             hierarchy.SetItemParent(item, folder)
 
 
-def _showLike(subject: slicer.vtkMRMLScalarVolumeNode, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+def showLike(subject: slicer.vtkMRMLScalarVolumeNode, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Brightness and contrast as the user set them for the subject."""
     display = subject.GetDisplayNode()
     if display is not None:
@@ -222,14 +242,16 @@ def _name(subject: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
 
 
 @contextlib.contextmanager
-def _allOrNothing(subject: slicer.vtkMRMLScalarVolumeNode) -> Iterator[None]:
+def allOrNothing(subject: slicer.vtkMRMLScalarVolumeNode | None) -> Iterator[None]:
     """If the block fails, the nodes it added are removed and the subject stands where it stood."""
-    scene, parentId = slicer.mrmlScene, subject.GetTransformNodeID()
+    scene = slicer.mrmlScene
+    parentId = subject.GetTransformNodeID() if subject is not None else None
     before = {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
     try:
         yield
     except BaseException:
-        subject.SetAndObserveTransformNodeID(parentId)
+        if subject is not None:
+            subject.SetAndObserveTransformNodeID(parentId)
         nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
         for node in reversed(nodes):
             # a node may have gone with the one that it belonged to

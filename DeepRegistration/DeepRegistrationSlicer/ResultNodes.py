@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 
+import numpy as np
 import slicer
 
 SUBJECT = "DeepRegistration.subject"
@@ -28,12 +29,14 @@ class ResultNodes:
     Attributes:
         transform: atlas RAS from subject RAS, to parent.
         warped: the subject on the grid of the atlas.
+        matching: the atlas on the grid of the subject.
         segmentation: the labels of the atlas on the subject.
         report: text node with the report as a web page.
     """
 
     transform: slicer.vtkMRMLTransformNode | None = None
     warped: slicer.vtkMRMLScalarVolumeNode | None = None
+    matching: slicer.vtkMRMLScalarVolumeNode | None = None
     segmentation: slicer.vtkMRMLSegmentationNode | None = None
     report: slicer.vtkMRMLTextNode | None = None
 
@@ -54,7 +57,11 @@ class ResultNodes:
 
     def content(self) -> dict:
         """What result.json says."""
-        return json.loads(self.nodes()[0].GetAttribute(RESULT))
+        return contentOf(self.nodes()[0])
+
+    def parentBefore(self) -> slicer.vtkMRMLTransformNode | None:
+        """The transform that the subject stood under before the registration."""
+        return self.transform.GetNodeReference(PARENT_BEFORE) if self.transform is not None else None
 
     def isApplied(self) -> bool:
         """True if the subject stands in the atlas: under the transform of this result."""
@@ -64,21 +71,32 @@ class ResultNodes:
         return subject.GetTransformNodeID() == self.transform.GetID()
 
     def apply(self) -> None:
-        """After: subject and labels stand in the atlas."""
+        """After: the subject, and what lies on its grid, stand in the atlas."""
         self._moveTo(self.transform.GetID())
 
     def undo(self) -> None:
-        """Before: subject and labels stand where the subject was."""
+        """Before: the subject, and what lies on its grid, stand where the subject was."""
         self._moveTo(self.transform.GetNodeReferenceID(PARENT_BEFORE))
 
     def _moveTo(self, parentId: str | None) -> None:
-        for node in (self.subject, self.segmentation):
+        for node in (self.subject, self.matching, self.segmentation):
             if node is not None:
                 node.SetAndObserveTransformNodeID(parentId)
 
     def _reference(self, role: str) -> slicer.vtkMRMLNode | None:
         found = self.nodes()
         return found[0].GetNodeReference(role) if found else None
+
+
+def contentOf(node: slicer.vtkMRMLNode) -> dict:
+    """What result.json said when a result node got its content."""
+    return json.loads(node.GetAttribute(RESULT))
+
+
+def answerOf(content: dict) -> np.ndarray:
+    """(4, 4) float64; atlas RAS [mm] from subject RAS, as result.json has it."""
+    # the first is the answer; others show it in other ways
+    return np.array(next(iter(content["transforms"].values()))["matrix"], dtype=np.float64)
 
 
 def findResult(subject: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:

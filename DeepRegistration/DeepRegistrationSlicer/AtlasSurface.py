@@ -1,0 +1,113 @@
+"""The brain of an atlas as a surface that can be seen through: where a slice lies in it is seen at once."""
+
+import numpy as np
+import slicer
+import vtk
+
+from DeepRegistrationSlicer.AtlasSource import Atlas, AtlasInScene, atlasFile
+from DeepRegistrationSlicer.MrmlBridge import rasFromIjk, readVolume
+from DeepRegistrationSlicer.MrmlLabels import labelImage
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
+
+SURFACE_OF = "DeepRegistration.surfaceOf"
+"""Reference from the surface to the atlas volume."""
+
+_COLOR = (0.80, 0.85, 0.95)
+_OPACITY = 0.25
+_OUTLINE_PIXELS = 2
+_SMOOTHING_VOXELS = 1.0
+_INSIDE = 100.0
+
+
+def surfaceOf(atlas: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRMLModelNode | None:
+    """The surface of an atlas in the scene; None if it has none yet."""
+    if atlas is None:
+        return None
+    models = slicer.util.getNodesByClass("vtkMRMLModelNode")
+    return next((node for node in models if node.GetNodeReferenceID(SURFACE_OF) == atlas.GetID()), None)
+
+
+def ensureAtlasSurface(atlas: Atlas, result: ResultNodes) -> slicer.vtkMRMLModelNode | None:
+    """Adds the surface of the atlas of a result to the scene, if it is not there yet.
+
+    Args:
+        atlas: what was registered to; its labels, its mask, or what is not background gives the brain.
+        result: nodes of the registration.
+
+    Returns:
+        None if the atlas itself is not in the scene.
+    """
+    volume = result.atlas
+    if volume is None or surfaceOf(volume) is not None:
+        return surfaceOf(volume)
+    image, matrix, parent = _brain(atlas, volume, result.content())
+    surface = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", f"{volume.GetName()} brain")
+    surface.SetAndObservePolyData(_closedSurface(image, matrix))
+    surface.SetNodeReferenceID(SURFACE_OF, volume.GetID())
+    surface.SetAndObserveTransformNodeID(parent.GetID() if parent is not None else None)
+    surface.CreateDefaultDisplayNodes()
+    display = surface.GetDisplayNode()
+    display.SetColor(*_COLOR)
+    display.SetOpacity(_OPACITY)
+    # its outline on the slice shows how well the pose fits, while the slice moves too
+    display.SetVisibility2D(True)
+    display.SetSliceIntersectionThickness(_OUTLINE_PIXELS)
+    return surface
+
+
+def _brain(
+    atlas: Atlas, volume: slicer.vtkMRMLScalarVolumeNode, content: dict
+) -> tuple[vtk.vtkImageData, np.ndarray, slicer.vtkMRMLTransformNode | None]:
+    """An image that is above 0 in the brain, in index coordinates, its RAS, and where it stands."""
+    if isinstance(atlas, AtlasInScene):
+        if atlas.labels is not None:
+            image, matrix, _ = labelImage(atlas.labels)
+            return image, matrix, atlas.labels.GetParentTransformNode()
+    else:
+        for role in ("atlas_mask", "atlas_labels"):
+            path = atlasFile(atlas, content, role)
+            if path is not None:
+                labels = readVolume(path, "vtkMRMLLabelMapVolumeNode")
+                return labels.GetImageData(), rasFromIjk(labels), volume.GetParentTransformNode()
+    return volume.GetImageData(), rasFromIjk(volume), volume.GetParentTransformNode()
+
+
+def _closedSurface(image: vtk.vtkImageData, rasFromIndex: np.ndarray) -> vtk.vtkPolyData:
+    """The border of what is above 0, smooth, in RAS [mm]."""
+    inside = vtk.vtkImageThreshold()
+    inside.SetInputData(image)
+    inside.ThresholdByUpper(_smallestPositive(image))
+    inside.SetInValue(_INSIDE)
+    inside.SetOutValue(0.0)
+    inside.SetOutputScalarTypeToFloat()
+    inside.Update()
+    first, _, second, _, third, _ = inside.GetOutput().GetExtent()
+    padded = vtk.vtkImageConstantPad()
+    padded.SetInputConnection(inside.GetOutputPort())
+    columns, rows, slices = image.GetDimensions()
+    # a brain that touches the border of the image is closed there
+    margin = (first - 2, first + columns + 1, second - 2, second + rows + 1, third - 2, third + slices + 1)
+    padded.SetOutputWholeExtent(*margin)
+    smooth = vtk.vtkImageGaussianSmooth()
+    smooth.SetInputConnection(padded.GetOutputPort())
+    smooth.SetStandardDeviation(_SMOOTHING_VOXELS)
+    contour = vtk.vtkFlyingEdges3D()
+    contour.SetInputConnection(smooth.GetOutputPort())
+    contour.SetValue(0, _INSIDE / 2)
+    contour.ComputeNormalsOff()
+    transform = vtk.vtkTransform()
+    transform.SetMatrix(slicer.util.vtkMatrixFromArray(rasFromIndex))
+    placed = vtk.vtkTransformPolyDataFilter()
+    placed.SetInputConnection(contour.GetOutputPort())
+    placed.SetTransform(transform)
+    normals = vtk.vtkPolyDataNormals()
+    normals.SetInputConnection(placed.GetOutputPort())
+    normals.SplittingOff()
+    normals.Update()
+    return normals.GetOutput()
+
+
+def _smallestPositive(image: vtk.vtkImageData) -> float:
+    """What separates brain from background: labels begin at 1, intensities just above 0."""
+    isWhole = image.GetPointData().GetScalars().GetDataType() not in (vtk.VTK_FLOAT, vtk.VTK_DOUBLE)
+    return 1.0 if isWhole else 1e-3 * image.GetScalarRange()[1]
