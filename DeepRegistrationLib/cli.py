@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.cli_data import data_app
+from DeepRegistrationLib.cli_models import models_app
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.fetal_volume import (
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
 

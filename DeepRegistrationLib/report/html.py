@@ -45,7 +45,7 @@ def html_report(
         _section("Similarity", _table(content["similarity"])),
         _section("Evidence behind the confidence", _table(content["confidence_evidence"])),
         _section("Time", _table(_seconds(content["seconds"]))),
-        _section("Files used", _files({**content["inputs"], **content["models"]})),
+        _section("Files used", _files(content["inputs"], content["models"])),
         _section("Versions", _table(content["versions"])),
         "<footer>Research software, not a medical device: not for diagnosis or treatment.</footer>",
     ]
@@ -126,11 +126,12 @@ def _seconds(seconds: Mapping[str, float]) -> dict[str, str]:
     return {**shown, "together": f"{sum(seconds.values()):.2f} s"}
 
 
-def _files(files: Mapping[str, Mapping[str, str]]) -> str:
+def _files(inputs: Mapping[str, Mapping[str, str]], models: Mapping[str, Mapping[str, object]]) -> str:
+    named = [(role, entry["file"], entry["sha256"]) for role, entry in inputs.items()]
+    named += [(name, f"model, version {entry['version']}", entry["sha256"]) for name, entry in models.items()]
     rows = "".join(
-        f"<tr><th>{escape(role)}</th><td>{escape(entry['file'])}</td>"
-        f"<td class=sum>{escape(entry['sha256'])}</td></tr>"
-        for role, entry in files.items()
+        f"<tr><th>{escape(role)}</th><td>{escape(file)}</td><td class=sum>{escape(checksum)}</td></tr>"
+        for role, file, checksum in named
     )
     return f"<div class=wide><table>{rows}</table></div><p class=faint>Third column: SHA-256 of the file.</p>"
 

@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class FileStamp:
-    """What is remembered of an input or model file.
+    """What is remembered of an input file.
 
     Attributes:
         file: base name; folders may carry a patient's name and stay out.
@@ -37,17 +37,12 @@ def stamp(path: Path) -> FileStamp:
     return FileStamp(path.name, _digest(path))
 
 
-def describe(
-    result: RegistrationResult,
-    inputs: Mapping[str, FileStamp],
-    models: Mapping[str, FileStamp] | None = None,
-) -> dict[str, object]:
+def describe(result: RegistrationResult, inputs: Mapping[str, FileStamp]) -> dict[str, object]:
     """The content of result.json, in the order of its keys.
 
     Args:
         result: the registration.
         inputs: role ("moving", "mask", "atlas") -> file.
-        models: network -> weights file; none for methods without networks.
 
     Returns:
         Plain dicts, lists, texts and finite numbers; a number that is not finite becomes None.
@@ -73,7 +68,7 @@ def describe(
         "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
         "settings": _plain(result.settings),
         "inputs": _stamps(inputs),
-        "models": _stamps(models or {}),
+        "models": {model.name: {"version": model.version, "sha256": model.sha256} for model in result.models},
         "versions": dict(versions()),
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from DeepRegistrationLib.atlases.label_names import Segment
 from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.models.catalog import ModelStamp
 
 
 class Trust(StrEnum):
@@ -71,6 +72,7 @@ class RegistrationResult:
         seconds: stage -> wall time [s].
         settings: every setting in force, also those chosen automatically.
         history: stage -> similarity per iteration, for the convergence plot.
+        models: trained networks that it was computed with (`find_model(name).stamp`).
     """
 
     job: str
@@ -89,6 +91,7 @@ class RegistrationResult:
     seconds: dict[str, float]
     settings: dict[str, object]
     history: dict[str, list[float]] = field(default_factory=dict)
+    models: tuple[ModelStamp, ...] = ()
 
     @property
     def fixed_from_moving(self) -> np.ndarray:

@@ -27,6 +27,7 @@ LAYERS = [
     {"similarity"},
     {"optimize", "networks"},
     {"losses"},
+    {"models"},
     {"atlases", "data"},
     {"workflows"},
     {"results", "report"},
@@ -34,7 +35,7 @@ LAYERS = [
     {"job_runner"},
     {"console", "worker_channel"},
     {"worker", "demo"},
-    {"cli", "cli_data", "cli_studies"},
+    {"cli", "cli_data", "cli_models", "cli_studies"},
 ]
 # what Slicer's process may import
 TORCH_FREE = (
@@ -47,6 +48,11 @@ TORCH_FREE = (
     "file_download",
     "sample_data",
     "sample_download",
+    "models.catalog",
+    "models.json_schema",
+    "models.weights_file",
+    "models.download",
+    "models.model_card",
 )
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "mrml", "DeepRegistrationSlicer", "DeepRegistration"}
 # from the top down; every other file of the Slicer side is below them

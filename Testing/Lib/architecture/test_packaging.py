@@ -40,9 +40,18 @@ def test_cmake_lists_are_sorted_and_name_each_file_once(folder):
         assert entries == sorted(set(entries))
 
 
+def test_every_model_file_is_listed_in_cmake():
+    folder = ROOT / "Resources" / "Models"
+    files = {path.name for path in folder.iterdir() if path.is_file()} - {"CMakeLists.txt"}
+    listed = cmake_list(folder / "CMakeLists.txt", "MODEL_FILES")
+    assert set(listed) == files
+    assert listed == sorted(listed)
+
+
 def test_both_folders_are_part_of_the_extension():
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert set(re.findall(r"add_subdirectory\((\w+)\)", text)) >= {LIBRARY.name, MODULE.name}
+    parts = set(re.findall(r"add_subdirectory\(([\w/]+)\)", text))
+    assert parts >= {LIBRARY.name, MODULE.name, "Resources/Models"}
 
 
 def test_the_library_is_installed_into_a_folder_of_its_name():

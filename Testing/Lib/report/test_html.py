@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from DeepRegistrationLib.models.catalog import ModelStamp
 from DeepRegistrationLib.report.html import html_report
 from DeepRegistrationLib.report.pictures import pictures_of
 from DeepRegistrationLib.report.words import shown_confidence
@@ -89,3 +90,9 @@ def test_a_result_that_is_not_to_be_trusted_says_so_first(a_registration):
     text = Outline(html_report(describe(result, {}), [])).text
     assert text.index("Low confidence") < text.index("Do not use this result") < text.index("Please note")
     assert "No pictures: matplotlib is not installed" in text
+
+
+def test_the_models_stand_beside_the_files_with_version_and_checksum(a_registration):
+    result = dataclasses.replace(a_registration, models=(ModelStamp("fetal-pose-net", 3, "ab" * 32),))
+    text = Outline(html_report(describe(result, INPUTS), [])).text
+    assert "fetal-pose-netmodel, version 3" + "ab" * 32 in text

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from DeepRegistrationLib.models.catalog import ModelStamp
 from DeepRegistrationLib.results.json_result import describe, read_result, stamp, write_result
 
 
@@ -37,6 +38,16 @@ def test_the_file_holds_what_others_rely_on(a_result, the_inputs, tmp_path):
     }
     assert content["settings"]["trust"] == "low"
     assert content["versions"]["torch"][0].isdigit()
+
+
+def test_the_models_are_named_with_version_and_checksum(a_result, the_inputs):
+    used = (ModelStamp("fetal-pose-net", 3, "ab" * 32), ModelStamp("fetal-correction-net", 1, "cd" * 32))
+    content = describe(dataclasses.replace(a_result, models=used), the_inputs)
+    assert content["models"] == {
+        "fetal-pose-net": {"version": 3, "sha256": "ab" * 32},
+        "fetal-correction-net": {"version": 1, "sha256": "cd" * 32},
+    }
+    assert describe(a_result, the_inputs)["models"] == {}
 
 
 def test_folders_stay_out_because_they_may_name_a_patient(a_result, the_inputs, tmp_path):
