@@ -1,4 +1,4 @@
-"""A brain mask when none is given: the largest compact object that is not background.
+"""A brain mask when none is given: the largest compact object that is not background; also in one slice.
 
 Reconstructed fetal volumes are mostly masked already, with thin slabs of other tissue left around the brain;
 others show the whole field of view on a dark background. Opening by a ball cuts thin bridges, the largest
@@ -27,7 +27,7 @@ def find_brain_mask(volume: Volume) -> Volume:
     """Finds the brain in a volume without labels.
 
     Args:
-        volume: image, float; background is dark.
+        volume: image, float; background is dark. A volume of one slice (along k) is searched in its plane.
 
     Returns:
         Mask (bool) on the grid of `volume`.
@@ -35,17 +35,18 @@ def find_brain_mask(volume: Volume) -> Volume:
     Raises:
         InputError: nothing stands out from the background.
     """
-    coarse = downsample(volume, _GRID_MM)
+    flat = volume.geometry.shape_kji[0] == 1
+    coarse = downsample(volume, (_GRID_MM, _GRID_MM, volume.geometry.spacing_mm[2]) if flat else _GRID_MM)
     values = coarse.values.cpu().numpy()
     threshold = _background_threshold(values)
     foreground = values > threshold
-    radius = max(1, round(_OPENING_MM / float(coarse.geometry.spacing_mm.min())))
-    core = ndimage.binary_erosion(foreground, _ball(radius))
+    radius = max(1, round(_OPENING_MM / _GRID_MM))
+    core = ndimage.binary_erosion(foreground, _ball(radius, flat))
     pieces, count = ndimage.label(core)
     if count == 0:
         # small brains on coarse grids: gentler opening before giving up
         radius = 1
-        core = ndimage.binary_erosion(foreground, _ball(radius))
+        core = ndimage.binary_erosion(foreground, _ball(radius, flat))
         pieces, count = ndimage.label(core)
     if count == 0:
         raise InputError(
@@ -54,8 +55,8 @@ def find_brain_mask(volume: Volume) -> Volume:
         )
     sizes = ndimage.sum_labels(core, pieces, range(1, count + 1))
     piece = pieces == 1 + int(np.argmax(sizes))
-    opened = ndimage.binary_dilation(piece, _ball(radius + 1)) & foreground
-    filled = ndimage.binary_fill_holes(opened)
+    opened = ndimage.binary_dilation(piece, _ball(radius + 1, flat)) & foreground
+    filled = _filled(opened)
     outline = coarse.with_values(torch.as_tensor(filled.astype(np.float32)), f"{volume.name} brain mask")
     edge = threshold + _EDGE * (float(np.percentile(values[filled], 90)) - threshold)
     return _at_full_resolution(outline, volume, edge)
@@ -69,7 +70,7 @@ def _at_full_resolution(outline: Volume, volume: Volume, threshold: float) -> Vo
     if box is not None:
         inside = resample(coarse, cropped_geometry(volume.geometry, box)).values > 0.5
         tissue = inside & (volume.values[box].cpu() > threshold)
-        mask[box] = torch.as_tensor(ndimage.binary_fill_holes(tissue.numpy()))
+        mask[box] = torch.as_tensor(_filled(tissue.numpy()))
     return Volume(mask, volume.geometry, outline.name)
 
 
@@ -92,7 +93,16 @@ def _background_threshold(values: np.ndarray) -> float:
     return float(middles[np.argmax(below * above * (mean_below - mean_above) ** 2)])
 
 
-def _ball(radius: int) -> np.ndarray:
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """Without holes; those of a single slice are closed within its plane."""
+    neighbours = ndimage.generate_binary_structure(3, 1)
+    if len(mask) == 1:
+        neighbours[[0, 2]] = False  # above and below a single slice lies nothing that could open a hole
+    return ndimage.binary_fill_holes(mask, neighbours)
+
+
+def _ball(radius: int, flat: bool) -> np.ndarray:
+    """A ball, or the disk in its middle."""
     line = np.arange(-radius, radius + 1)
-    k, j, i = np.meshgrid(line, line, line, indexing="ij")
+    k, j, i = np.meshgrid(line[[radius]] if flat else line, line, line, indexing="ij")
     return k**2 + j**2 + i**2 <= radius**2 + 0.5

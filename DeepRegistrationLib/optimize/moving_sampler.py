@@ -64,7 +64,8 @@ class MovingSampler:
             values (N, P); changes (N, P, 6 or 7) by rotation vector [rad], translation [mm], log scale.
         """
         values, gradients, turned = self(poses, offsets)
-        # x = c + t + exp(w) s R o: dx/dw = -[s R o]x, so dm/dw = (s R o) x grad m; dx/dt = I; dx/dlog s = s R o
+        # x = c + t + exp(w) s R o: dx/dw = -[s R o]x, so dm/dw = (s R o) x grad m; dx/dt = I;
+        # dx/dlog s = s R o
         columns = [torch.linalg.cross(turned, gradients, dim=-1), gradients]
         if scaling:
             columns.append((turned * gradients).sum(-1, keepdim=True))

@@ -129,31 +129,14 @@ class SliceBank:
         """(C, n D, P) sections about their centroids, and (n D, 3) where these lie from the centre [mm]."""
         origin = torch.einsum("nd,na->nda", depths, frames[:, 2])  # (n, D, 3)
         frames = frames[:, None].expand(-1, depths.shape[1], 3, 3)
-        weight = self._sampled(image_and_mask[1:], geometry, centre_ras, frames, origin)[0]  # (n, D, P)
+        weight = sections(image_and_mask[1], geometry, centre_ras, frames, origin, self._plane)
         total = weight.sum(-1, keepdim=True).clamp(min=1e-6)
         shift = (weight @ self._plane) / total  # (n, D, 3) in the plane
         origin = origin + torch.einsum("nda,ndab->ndb", shift, frames)
-        images = self._sampled(image_and_mask[:1], geometry, centre_ras, frames, origin)[0]
+        images = sections(image_and_mask[0], geometry, centre_ras, frames, origin, self._plane)
         size = len(self.line)
         features = section_features(images.reshape(-1, size, size)).flatten(2)[..., self.disk]
         return _normalized(features), origin.reshape(-1, 3)
-
-    def _sampled(
-        self,
-        values: torch.Tensor,
-        geometry: VolumeGeometry,
-        centre_ras: np.ndarray,
-        frames: torch.Tensor,
-        origin: torch.Tensor,
-    ) -> torch.Tensor:
-        """(C, n, D, P); values (C, K, J, I) on planes through `origin` (n, D, 3), about the centre."""
-        points = torch.einsum("pa,ndab->ndpb", self._plane, frames) + origin[..., None, :]
-        matrix = geometry.ijk_from_ras
-        linear = torch.as_tensor(matrix[:3, :3].copy()).to(points)
-        start = torch.as_tensor(matrix[:3, :3] @ centre_ras + matrix[:3, 3]).to(points)
-        ijk = points @ linear.T + start
-        found = sample(values[None], ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
-        return found.reshape(len(values), *points.shape[:-1])
 
     def _queries(
         self, slice_image: torch.Tensor, slice_from_pixel: np.ndarray
@@ -169,6 +152,35 @@ class SliceBank:
         images = sample(slice_image[None, None, None], ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
         features = section_features(images.reshape(-1, size, size)).flatten(2)[..., self.disk]
         return _normalized(features), turned
+
+
+def sections(
+    values: torch.Tensor,
+    geometry: VolumeGeometry,
+    centre_ras: np.ndarray,
+    frames: torch.Tensor,
+    origin: torch.Tensor,
+    plane: torch.Tensor,
+) -> torch.Tensor:
+    """A volume on planes.
+
+    Args:
+        values: (K, J, I).
+        geometry: where its voxels lie.
+        centre_ras: (3,); point that the planes are relative to [mm, RAS].
+        frames: (..., 3, 3); axes of the planes as rows, in RAS.
+        origin: (..., 3); where the planes' own origins lie, relative to the centre [mm].
+        plane: (P, 3); points (x, y, 0) in each plane [mm].
+
+    Returns:
+        (..., P).
+    """
+    points = torch.einsum("pa,...ab->...pb", plane, frames) + origin[..., None, :]
+    matrix = geometry.ijk_from_ras
+    linear = torch.as_tensor(matrix[:3, :3].copy()).to(points)
+    start = torch.as_tensor(matrix[:3, :3] @ centre_ras + matrix[:3, 3]).to(points)
+    found = sample(values[None, None], (points @ linear.T + start).reshape(1, 1, 1, -1, 3), padding="zeros")
+    return found.reshape(points.shape[:-1])
 
 
 def half_sphere(count: int) -> torch.Tensor:
