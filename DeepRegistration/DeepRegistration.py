@@ -1,9 +1,11 @@
 """The module DeepRegistration as Slicer sees it: wiring only; what it does is in DeepRegistrationSlicer."""
 
+import qt
 import slicer
 from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.Panel import Panel
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
+from DeepRegistrationSlicer.SliceInAtlasView import registerLayouts
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -24,14 +26,15 @@ class DeepRegistration(ScriptedLoadableModule):
         parent.dependencies = []
         parent.contributors = ["DeepRegistration contributors"]
         parent.helpText = _(
-            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, and says how "
-            "far the result can be trusted. Choose the volume, press Register."
+            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, or finds a "
+            "single slice in it, and says how far the result can be trusted. Choose an image, press Register."
         )
         parent.acknowledgementText = _(
             "Method: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
             "Image-to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2018."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerLayouts)
 
 
 class DeepRegistrationWidget(ScriptedLoadableModuleWidget):
@@ -40,16 +43,16 @@ class DeepRegistrationWidget(ScriptedLoadableModuleWidget):
     def setup(self) -> None:
         """Called once, when the user opens the module for the first time."""
         ScriptedLoadableModuleWidget.setup(self)
-        frame = slicer.util.loadUI(self.resourcePath("UI/DeepRegistration.ui"))
-        page = slicer.util.loadUI(self.resourcePath("UI/FetalVolume.ui"))
+        frame = self.loadForm("DeepRegistration")
         self.ui = slicer.util.childWidgetVariables(frame)
-        self.ui.jobTabs.addTab(page, _("Fetal brain"))
-        vars(self.ui).update(vars(slicer.util.childWidgetVariables(page)))
         self.layout.addWidget(frame)
-        for form in (frame, page):
-            form.setMRMLScene(slicer.mrmlScene)
+        frame.setMRMLScene(slicer.mrmlScene)
         self.logic = DeepRegistrationLogic()
-        self.panel = Panel(self.ui, self.logic, isShown=lambda: self.parent.isEntered)
+        self.panel = Panel(self.ui, self.loadForm, self.logic, isShown=lambda: self.parent.isEntered)
+
+    def loadForm(self, name: str) -> qt.QWidget:
+        """The widget of a form."""
+        return slicer.util.loadUI(self.resourcePath(f"UI/{name}.ui"))
 
     def enter(self) -> None:
         """Called each time the user opens the module."""

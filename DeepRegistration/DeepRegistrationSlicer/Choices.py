@@ -7,7 +7,23 @@ from enum import Enum
 
 from slicer.i18n import tr as _
 
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, HalfSpace, SliceMeasure
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FinalMeasure, TransformModel
+from DeepRegistrationLib.jobs.job import JobKind
+
+
+class JobChoice(Enum):
+    """The tabs of the panel, in their order."""
+
+    FETAL_VOLUME = JobKind.FETAL_VOLUME
+    FETAL_SLICE = JobKind.FETAL_SLICE
+
+    def label(self) -> str:
+        """Title of the tab."""
+        return {
+            JobChoice.FETAL_VOLUME: _("Fetal brain"),
+            JobChoice.FETAL_SLICE: _("Fetal slice"),
+        }[self]
 
 
 class AtlasChoice(Enum):
@@ -85,4 +101,79 @@ class TransformChoice(Enum):
         return {
             TransformChoice.RIGID: _("Rigid: turn and shift"),
             TransformChoice.SIMILARITY: _("Similarity: turn, shift and one scale"),
+        }[self]
+
+
+class SliceChoice(Enum):
+    """Which slices of an image are registered."""
+
+    ALL = "all"
+    NUMBER = "number"
+    RED = "Red"
+    YELLOW = "Yellow"
+    GREEN = "Green"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            SliceChoice.ALL: _("All of the image (one slice, or a stack)"),
+            SliceChoice.NUMBER: _("One slice, by its number"),
+            SliceChoice.RED: _("The slice shown in the red view"),
+            SliceChoice.YELLOW: _("The slice shown in the yellow view"),
+            SliceChoice.GREEN: _("The slice shown in the green view"),
+        }[self]
+
+    @property
+    def view(self) -> str | None:
+        """Name of the slice view; None if the slice does not come from one."""
+        return self.value if self in (SliceChoice.RED, SliceChoice.YELLOW, SliceChoice.GREEN) else None
+
+
+class HalfSpaceChoice(Enum):
+    """From which side a slice is seen."""
+
+    UNKNOWN = HalfSpace.UNKNOWN
+    SUPERIOR = HalfSpace.SUPERIOR
+    INFERIOR = HalfSpace.INFERIOR
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            HalfSpaceChoice.UNKNOWN: _("Unknown: show both poses that fit"),
+            HalfSpaceChoice.SUPERIOR: _("Its normal points to the head of the fetus"),
+            HalfSpaceChoice.INFERIOR: _("Its normal points to the feet of the fetus"),
+        }[self]
+
+
+class SliceMethodChoice(Enum):
+    """How the pose of a slice is found."""
+
+    AUTO = FetalSliceMethod.AUTO
+    BANK = FetalSliceMethod.BANK
+    SLICE_NET = FetalSliceMethod.SLICE_NET
+    SVR_GC = FetalSliceMethod.SVR_GC
+    SVR_DEEP = FetalSliceMethod.SVR_DEEP
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            SliceMethodChoice.AUTO: _("Automatic"),
+            SliceMethodChoice.BANK: _("Search of all poses (needs no network)"),
+            SliceMethodChoice.SLICE_NET: _("Slice network alone (fastest)"),
+            SliceMethodChoice.SVR_GC: _("Baseline: aligned centres"),
+            SliceMethodChoice.SVR_DEEP: _("Baseline: slice network, then intensities"),
+        }[self]
+
+
+class SliceMeasureChoice(Enum):
+    """Similarity that the last refinement of a slice maximizes."""
+
+    LOCAL_CORRELATION = SliceMeasure.LOCAL_CORRELATION
+    CORRELATION = SliceMeasure.CORRELATION
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            SliceMeasureChoice.LOCAL_CORRELATION: _("Local correlation"),
+            SliceMeasureChoice.CORRELATION: _("Correlation (contrast of the atlas)"),
         }[self]

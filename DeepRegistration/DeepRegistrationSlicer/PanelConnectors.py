@@ -1,12 +1,15 @@
-"""Binds a path widget to a text parameter: an empty text means "none chosen", which a path cannot say."""
+"""Binds widgets to parameters where Slicer does not know how: a path to a text, tabs to a choice."""
+
+from enum import Enum
 
 import ctk
+import qt
 from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
 
 
 @parameterNodeGuiConnector
 class PathTextConnector(GuiConnector):
-    """Reads and writes the path of a ctkPathLineEdit as text.
+    """Reads and writes the path of a ctkPathLineEdit as text; empty means "none", which a path cannot say.
 
     Args:
         widget: the path widget.
@@ -45,3 +48,46 @@ class PathTextConnector(GuiConnector):
         # writing moves the cursor; the text may come from this very widget
         if value != self._widget.currentPath:
             self._widget.currentPath = value
+
+
+@parameterNodeGuiConnector
+class TabConnector(GuiConnector):
+    """Shows the tab of a choice; the tabs stand in the order of the choices.
+
+    Args:
+        widget: the tabs.
+        choice: the enumeration.
+    """
+
+    @staticmethod
+    def canRepresent(widget: object, datatype: object) -> bool:
+        """True for tabs and an enumeration."""
+        return type(widget) is qt.QTabWidget and isinstance(datatype, type) and issubclass(datatype, Enum)
+
+    @staticmethod
+    def create(widget: qt.QTabWidget, datatype: type[Enum]) -> "TabConnector":
+        """Makes the connector."""
+        return TabConnector(widget, datatype)
+
+    def __init__(self, widget: qt.QTabWidget, choice: type[Enum]) -> None:
+        super().__init__()
+        self._widget = widget
+        self._choices = list(choice)
+
+    def _connect(self) -> None:
+        self._widget.currentChanged.connect(self.changed)
+
+    def _disconnect(self) -> None:
+        self._widget.currentChanged.disconnect(self.changed)
+
+    def widget(self) -> qt.QTabWidget:
+        """The tabs."""
+        return self._widget
+
+    def read(self) -> Enum:
+        """The choice whose tab is shown."""
+        return self._choices[self._widget.currentIndex]
+
+    def write(self, value: Enum) -> None:
+        """Shows the tab of a choice."""
+        self._widget.currentIndex = self._choices.index(value)

@@ -1,54 +1,80 @@
-"""The page of the panel for a reconstructed fetal brain: which widgets are shown, and how the age steps."""
+"""The tab for a reconstructed fetal brain."""
 
-import ctk
+import dataclasses
+
+import slicer
 from slicer.i18n import tr as _
 
-from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue, installed_atlas_folder
-from DeepRegistrationSlicer.Choices import AtlasChoice
-from DeepRegistrationSlicer.FetalVolumeRequest import YOUNGEST_WEEKS
-from DeepRegistrationSlicer.Parameters import FetalVolumeParameters
-
-_ESTIMATE = 0.0
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
+from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WantedNodes
+from DeepRegistrationSlicer.PanelAtlas import PanelAtlas
+from DeepRegistrationSlicer.PanelPage import PanelServices
+from DeepRegistrationSlicer.Parameters import RegistrationParameters, atlasOf
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
 
 class PanelFetalVolume:
-    """Behaviour of the page; values are bound by their names.
-
-    Attributes:
-        downloadText: of the button that downloads the atlas.
+    """One tab; see `PanelPage`.
 
     Args:
-        ui: widgets of the panel by name.
+        ui: widgets of the tab by name.
+        services: of the panel.
     """
 
-    def __init__(self, ui: object) -> None:
-        self._ui = ui
-        self._age = _ESTIMATE
-        ui.atlasFolderSelector.filters = ctk.ctkPathLineEdit.Dirs
-        ui.ageSpinBox.valueChanged.connect(self.onAgeChanged)
-        megabytes = catalogue()[FETAL_ATLAS].size_bytes / 1e6
-        self.downloadText = _("Download ({size:.0f} MB)").format(size=megabytes)
+    form = "FetalVolume"
+    parts = {"FetalAtlas": "atlasPlace"}  # noqa: RUF012 - never changed
+    pack = "fetalVolume"
+    isLive = False
+    showsIn3D = False
 
-    def update(self, chosen: FetalVolumeParameters) -> None:
+    def __init__(self, ui: object, services: PanelServices) -> None:
+        self._ui = ui
+        self._atlas = PanelAtlas(ui)
+        self.purpose = _("Lay the fetal brain into the atlas.")
+        self.downloadButton = ui.downloadButton
+
+    def preselect(self, parameters: RegistrationParameters) -> None:
+        """Chooses what is obvious, where nothing is chosen."""
+        chosen = parameters.fetalVolume
+        if chosen.subject is None:
+            chosen.subject = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+
+    def request(self, parameters: RegistrationParameters) -> FetalVolumeRequest:
+        """The registration that the choices describe."""
+        chosen = parameters.fetalVolume
+        settings = dataclasses.replace(
+            FetalVolumeSettings(),
+            method=chosen.method.value,
+            gestational_age_weeks=chosen.atlas.gestationalAge or None,
+            measure=chosen.measure.value,
+            transform_model=chosen.transformModel.value,
+            candidates=chosen.candidates,
+            device=parameters.device.value,
+            seed=parameters.seed,
+        )
+        return FetalVolumeRequest(
+            subject=chosen.subject,
+            mask=chosen.mask,
+            atlas=atlasOf(chosen.atlas),
+            settings=settings,
+            wanted=WantedNodes(chosen.wantsTransform, chosen.wantsWarped, chosen.wantsSegmentation),
+        )
+
+    def subject(self, parameters: RegistrationParameters) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The node whose latest result is shown."""
+        return parameters.fetalVolume.subject
+
+    def update(self, parameters: RegistrationParameters, isDownloading: bool) -> None:
         """Shows the widgets that belong to the choices."""
-        isInScene = chosen.atlas == AtlasChoice.SCENE
-        for name in ("atlasVolume", "atlasLabels"):
-            self._setRowVisible(name, isInScene)
-        self._setRowVisible("atlasFolder", not isInScene)
-        isMissing = not isInScene and not chosen.atlasFolder and installed_atlas_folder() is None
-        self._ui.downloadButton.visible = isMissing
+        chosen = parameters.fetalVolume
+        self._atlas.update(chosen.atlas, isDownloading)
         self._ui.measureSelector.enabled = self._ui.measureLabel.enabled = chosen.method.name == "AUTO"
 
-    def onAgeChanged(self, *_: object) -> None:
-        """Between "estimate" and the youngest age there is nothing: one step leads from one to the other."""
-        before, self._age = self._age, self._ui.ageSpinBox.value
-        age = self._age
-        step = self._ui.ageSpinBox.singleStep
-        if before == _ESTIMATE and age == step:
-            self._ui.ageSpinBox.value = YOUNGEST_WEEKS
-        elif before == YOUNGEST_WEEKS and age == YOUNGEST_WEEKS - step:
-            self._ui.ageSpinBox.value = _ESTIMATE
+    def show(self, result: ResultNodes) -> None:
+        """Shows the subject, with the atlas ready to be blended in, where the subject stands now."""
+        slicer.util.setSliceViewerLayers(
+            background=result.subject, foreground=result.atlas, foregroundOpacity=0.0, fit=True
+        )
 
-    def _setRowVisible(self, name: str, visible: bool) -> None:
-        for kind in ("Label", "Selector"):
-            getattr(self._ui, name + kind).visible = visible
+    def stopLive(self) -> None:
+        """Nothing to stop: it registers when asked to."""

@@ -3,6 +3,7 @@
 Everything comes from the scene, so that it is there again when a saved scene is opened.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import qt
@@ -10,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from DeepRegistrationSlicer.PanelMessage import Tone, showMessage
+from DeepRegistrationSlicer.PanelPoses import PanelPoses
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
 
 
@@ -18,19 +20,28 @@ class PanelResult:
 
     Args:
         ui: widgets of the panel by name.
+        onMoved: called when the user has moved the subject.
     """
 
-    def __init__(self, ui: object) -> None:
+    def __init__(self, ui: object, onMoved: Callable[[], None]) -> None:
         self._ui = ui
+        self._onMoved = onMoved
         self._result: ResultNodes | None = None
+        self._poses = PanelPoses(ui, onMoved)
         ui.beforeButton.clicked.connect(self.onBefore)
         ui.afterButton.clicked.connect(self.onAfter)
         ui.reportButton.clicked.connect(self.onReport)
         self.show(None)
 
+    @property
+    def nodes(self) -> ResultNodes | None:
+        """What is shown; None if there is no result."""
+        return self._result
+
     def show(self, subject: slicer.vtkMRMLScalarVolumeNode | None) -> None:
         """Shows the latest result of a volume, if there is one."""
         self._result = findResult(subject)
+        self._poses.show(self._result)
         self._ui.resultCollapsibleButton.visible = self._result is not None
         if self._result is None:
             return
@@ -43,25 +54,15 @@ class PanelResult:
         self._ui.beforeButton.checked = isMovable and not isApplied
         self._ui.reportButton.enabled = self._result.report is not None
 
-    def showInSliceViews(self) -> None:
-        """Shows the subject, with the atlas ready to be blended in, where the subject stands now."""
-        if self._result is not None:
-            slicer.util.setSliceViewerLayers(
-                background=self._result.subject,
-                foreground=self._result.atlas,
-                foregroundOpacity=0.0,
-                fit=True,
-            )
-
     def onBefore(self) -> None:
         """Puts the subject back to where it was before the registration."""
         self._result.undo()
-        self._showAgain()
+        self._onMoved()
 
     def onAfter(self) -> None:
         """Lays the subject into the atlas."""
         self._result.apply()
-        self._showAgain()
+        self._onMoved()
 
     def onReport(self) -> None:
         """Opens the report in the web browser."""
@@ -70,10 +71,6 @@ class PanelResult:
         if not qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path))):
             text = _("No web browser could be opened. The report is here: {path}").format(path=path)
             showMessage(self._ui.statusLabel, text, Tone.WARNING)
-
-    def _showAgain(self) -> None:
-        self.show(self._result.subject)
-        self.showInSliceViews()
 
     def _showConfidence(self, result: ResultNodes) -> None:
         content = result.content()
@@ -84,7 +81,7 @@ class PanelResult:
             reason=content["confidence_reason"],
         )
         if isLow and not result.isApplied():
-            text += " " + _("The volume was left where it was; 'After' shows the result nevertheless.")
+            text += " " + _("The image was left where it was; 'After' shows the result nevertheless.")
         week = content["settings"].get("atlas_age_weeks")
         if week is not None:
             text += "<br/>" + _("Atlas of week {week:g}.").format(week=week)

@@ -1,7 +1,7 @@
-"""The user's choices, kept in the scene by a parameter node and bound to widgets by name."""
+"""The user's choices, kept in the scene by a parameter node, bound to widgets by name: one pack per job."""
 
-import dataclasses
 import logging
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -15,24 +15,43 @@ from slicer import (
 )
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper, parameterPack
 
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
+from DeepRegistrationSlicer.AtlasSource import OLDEST_WEEKS, Atlas, AtlasByAge, AtlasInScene
 from DeepRegistrationSlicer.Choices import (
     AtlasChoice,
     DeviceChoice,
+    HalfSpaceChoice,
+    JobChoice,
     MeasureChoice,
     MethodChoice,
+    SliceChoice,
+    SliceMeasureChoice,
+    SliceMethodChoice,
     TransformChoice,
 )
-from DeepRegistrationSlicer.FetalVolumeRequest import (
-    OLDEST_WEEKS,
-    AtlasByAge,
-    AtlasInScene,
-    FetalVolumeRequest,
-    WantedNodes,
-)
 
-_DEFAULTS = FetalVolumeSettings()
+_VOLUME, _SLICE = FetalVolumeSettings(), FetalSliceSettings()
 _LARGEST_SEED = 2**31 - 1
+
+
+@parameterPack
+class AtlasParameters:
+    """Where a fetal atlas comes from; the same for volumes and slices.
+
+    Attributes:
+        source: folder or scene.
+        folder: one atlas image per week; empty: the installed atlas.
+        volume: atlas in the scene.
+        labels: labels of that atlas.
+        gestationalAge: [weeks]; 0 estimates it.
+    """
+
+    source: AtlasChoice = AtlasChoice.BY_AGE
+    folder: str = ""
+    volume: vtkMRMLScalarVolumeNode
+    labels: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
+    gestationalAge: Annotated[float, WithinRange(0.0, OLDEST_WEEKS)] = 0.0
 
 
 @parameterPack
@@ -42,11 +61,7 @@ class FetalVolumeParameters:
     Attributes:
         subject: reconstructed fetal brain.
         mask: brain mask; None finds the brain automatically.
-        atlas: where the atlas comes from.
-        atlasFolder: folder with one atlas image per week; empty: the installed atlas.
-        atlasVolume: atlas in the scene.
-        atlasLabels: labels of that atlas.
-        gestationalAge: [weeks]; 0 estimates it.
+        atlas: what it is registered to.
         method: how the pose is found.
         measure: similarity of the last refinement.
         transformModel: what the transform may do.
@@ -58,17 +73,48 @@ class FetalVolumeParameters:
 
     subject: vtkMRMLScalarVolumeNode
     mask: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
-    atlas: AtlasChoice = AtlasChoice.BY_AGE
-    atlasFolder: str = ""
-    atlasVolume: vtkMRMLScalarVolumeNode
-    atlasLabels: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
-    gestationalAge: Annotated[float, WithinRange(0.0, OLDEST_WEEKS)] = 0.0
+    atlas: AtlasParameters
     method: MethodChoice = MethodChoice.AUTO
     measure: MeasureChoice = MeasureChoice.LOCAL_CORRELATION
     transformModel: TransformChoice = TransformChoice.RIGID
-    candidates: Annotated[int, WithinRange(1, 200)] = _DEFAULTS.candidates
+    candidates: Annotated[int, WithinRange(1, 200)] = _VOLUME.candidates
     wantsTransform: bool = True
     wantsWarped: bool = True
+    wantsSegmentation: bool = True
+
+
+@parameterPack
+class FetalSliceParameters:
+    """Choices for the registration of a slice of a fetal brain, or a stack of them.
+
+    Attributes:
+        subject: the slice, the stack, or the volume that a slice is taken of.
+        slices: which slices of it.
+        number: of the slice, from 0.
+        mask: brain mask; None finds the brain automatically.
+        halfSpace: from which side the slice is seen.
+        atlas: what it is registered to.
+        method: how the pose is found.
+        measure: similarity of the last refinement.
+        candidates: number of poses refined after the search.
+        thickness: of the slices as acquired [mm]; 0 takes their spacing.
+        wantsTransform: adds a transform node.
+        wantsMatching: adds the atlas on the grid of the slice.
+        wantsSegmentation: adds the atlas labels on the grid of the slice.
+    """
+
+    subject: vtkMRMLScalarVolumeNode
+    slices: SliceChoice = SliceChoice.ALL
+    number: Annotated[int, WithinRange(0, 9999)] = 0
+    mask: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
+    halfSpace: HalfSpaceChoice = HalfSpaceChoice.UNKNOWN
+    atlas: AtlasParameters
+    method: SliceMethodChoice = SliceMethodChoice.AUTO
+    measure: SliceMeasureChoice = SliceMeasureChoice.LOCAL_CORRELATION
+    candidates: Annotated[int, WithinRange(1, 500)] = _SLICE.candidates
+    thickness: Annotated[float, WithinRange(0.0, 20.0)] = 0.0
+    wantsTransform: bool = True
+    wantsMatching: bool = True
     wantsSegmentation: bool = True
 
 
@@ -77,54 +123,46 @@ class RegistrationParameters:
     """Everything the panel asks for.
 
     Attributes:
+        job: the tab shown.
         device: where torch computes.
         seed: of everything random.
         fetalVolume: choices of this job.
+        fetalSlice: choices of this job.
     """
 
+    job: JobChoice = JobChoice.FETAL_VOLUME
     device: DeviceChoice = DeviceChoice.AUTO
-    seed: Annotated[int, WithinRange(0, _LARGEST_SEED)] = _DEFAULTS.seed
+    seed: Annotated[int, WithinRange(0, _LARGEST_SEED)] = _VOLUME.seed
     fetalVolume: FetalVolumeParameters
+    fetalSlice: FetalSliceParameters
+
+
+_PACKS = (AtlasParameters, FetalVolumeParameters, FetalSliceParameters)
 
 
 def parametersOf(node: vtkMRMLScriptedModuleNode) -> RegistrationParameters:
     """The choices that a parameter node holds; defaults if it is new, or of a version with other choices."""
-    if node.GetParameterNames() and not all(_isReadable(node, name, hint) for name, hint in _hints()):
+    hints = _hints(RegistrationParameters)
+    if node.GetParameterNames() and not all(_isReadable(node, name, hint) for name, hint in hints):
         logging.warning("DeepRegistration: the scene holds choices of another version; defaults are used")
         _forget(node)
     return RegistrationParameters(node)
 
 
-def requestOf(parameters: RegistrationParameters) -> FetalVolumeRequest:
-    """The registration that the choices describe."""
-    chosen = parameters.fetalVolume
-    atlas = AtlasByAge(Path(chosen.atlasFolder) if chosen.atlasFolder else None)
-    if chosen.atlas == AtlasChoice.SCENE:
-        atlas = AtlasInScene(chosen.atlasVolume, chosen.atlasLabels)
-    settings = dataclasses.replace(
-        _DEFAULTS,
-        method=chosen.method.value,
-        gestational_age_weeks=chosen.gestationalAge or None,
-        measure=chosen.measure.value,
-        transform_model=chosen.transformModel.value,
-        candidates=chosen.candidates,
-        device=parameters.device.value,
-        seed=parameters.seed,
-    )
-    return FetalVolumeRequest(
-        subject=chosen.subject,
-        mask=chosen.mask,
-        atlas=atlas,
-        settings=settings,
-        wanted=WantedNodes(chosen.wantsTransform, chosen.wantsWarped, chosen.wantsSegmentation),
-    )
+def atlasOf(chosen: AtlasParameters) -> Atlas:
+    """The atlas that the choices describe."""
+    if chosen.source == AtlasChoice.SCENE:
+        return AtlasInScene(chosen.volume, chosen.labels)
+    return AtlasByAge(Path(chosen.folder) if chosen.folder else None)
 
 
-def _hints() -> list[tuple[str, object]]:
+def _hints(group: type, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Name in the node and type of each choice."""
-    top, pack = RegistrationParameters.__annotations__, FetalVolumeParameters.__annotations__
-    hints = [(name, hint) for name, hint in top.items() if hint is not FetalVolumeParameters]
-    return [*hints, *((f"fetalVolume.{name}", hint) for name, hint in pack.items())]
+    for name, hint in group.__annotations__.items():
+        if hint in _PACKS:
+            yield from _hints(hint, f"{prefix}{name}.")
+        else:
+            yield prefix + name, hint
 
 
 def _isReadable(node: vtkMRMLScriptedModuleNode, name: str, hint: object) -> bool:

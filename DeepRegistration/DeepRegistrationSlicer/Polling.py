@@ -16,11 +16,13 @@ class Polling:
     """A timer in the desktop; without it, nothing: whoever waits for a job polls then.
 
     Args:
-        callback: called every 50 ms between `start` and `stop`.
+        callback: called again and again between `start` and `stop`.
+        interval_ms: time between two calls [ms].
     """
 
-    def __init__(self, callback: Callable[[], None]) -> None:
+    def __init__(self, callback: Callable[[], None], interval_ms: int = INTERVAL_MS) -> None:
         self._callback = callback
+        self._interval_ms = interval_ms
         self._timer = None
 
     def start(self) -> None:
@@ -31,7 +33,7 @@ class Polling:
 
         # its parent keeps it: it may be stopped, and let go, by what it calls
         self._timer = qt.QTimer(slicer.app)
-        self._timer.setInterval(INTERVAL_MS)
+        self._timer.setInterval(self._interval_ms)
         self._timer.timeout.connect(self._callback)
         self._timer.start()
 

@@ -87,6 +87,10 @@ class RegistrationJob:
             self._isCancelled = True
             self._worker.cancel(self._id)
 
+    def poll(self) -> None:
+        """Calls back what has happened since; otherwise done every 50 ms."""
+        self._worker.poll()
+
     def wait(self) -> RegistrationOutcome:
         """Returns when the registration has ended; callbacks and the user interface go on meanwhile."""
         while self.isRunning:

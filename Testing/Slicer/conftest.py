@@ -93,3 +93,24 @@ def the_module():
     from Testing.Slicer.host.scripted_module import LoadedModule
 
     return LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py")
+
+
+@pytest.fixture
+def open_panel(the_module, monkeypatch):
+    """Opens the panel on one of its tabs."""
+    from DeepRegistrationSlicer.Choices import JobChoice
+
+    from Testing.Slicer.panel_user import OpenPanel
+
+    opened = []
+
+    def open_panel(job=JobChoice.FETAL_VOLUME):
+        opened.append(OpenPanel(the_module, job))
+        return opened[-1]
+
+    yield open_panel
+    for user in opened:
+        # the worker stays for the next test; its start takes seconds
+        monkeypatch.setattr(user.logic, "shutdown", lambda: None)
+        user.widget.cleanup()
+        user.parent.delete()

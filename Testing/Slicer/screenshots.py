@@ -23,6 +23,7 @@ _LONGEST_S = 300.0
 
 def picture_of_the_panel(data: Path, picture: Path) -> None:
     """Opens the panel, registers the fetus as a user would, and grabs the panel."""
+    from DeepRegistrationSlicer.Choices import JobChoice
     from DeepRegistrationSlicer.MrmlBridge import loadVolume
 
     from Testing.Slicer.host.scripted_module import LoadedModule
@@ -36,7 +37,8 @@ def picture_of_the_panel(data: Path, picture: Path) -> None:
     # a short path for the picture
     atlas = Path(tempfile.mkdtemp()) / "fetal-atlas"
     atlas.symlink_to(data / "sta")
-    widget.ui.atlasFolderSelector.currentPath = str(atlas)
+    forms = widget.panel.forms
+    forms[JobChoice.FETAL_VOLUME].ui.atlasFolderSelector.currentPath = str(atlas)
     widget.ui.registerButton.click()
     deadline = time.monotonic() + _LONGEST_S
     while widget.logic.job is not None and time.monotonic() < deadline:

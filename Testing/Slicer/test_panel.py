@@ -1,7 +1,6 @@
 """The panel with its real forms, offscreen: bindings, Register and Cancel, results, reopened scenes."""
 
 import gc
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,31 +14,8 @@ from DeepRegistrationSlicer.ResultNodes import findResult
 from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
 
 from Testing.Slicer.nodes import nodeIds
+from Testing.Slicer.panel_user import choose, isShown
 from Testing.Slicer.phantom import loadSubject, poseError
-
-LONGEST_S = 60.0
-
-
-@pytest.fixture
-def open_panel(the_module, monkeypatch):
-    """Opens the panel as Slicer does when the user chooses the module."""
-    opened = []
-
-    def open_panel():
-        parent, widget = the_module.makePanel()
-        opened.append((parent, widget))
-        parent.isEntered = True
-        parent.resize(460, 800)
-        parent.show()
-        widget.enter()
-        return widget
-
-    yield open_panel
-    for parent, widget in opened:
-        # the worker stays for the next test; its start takes seconds
-        monkeypatch.setattr(widget.logic, "shutdown", lambda: None)
-        widget.cleanup()
-        parent.delete()
 
 
 @pytest.fixture
@@ -56,30 +32,8 @@ def a_ready_panel(open_panel, a_phantom):
     widget.ui.ageSpinBox.value = 28.0
     widget.ui.candidatesSpinBox.value = 4
     widget.ui.deviceSelector.currentIndex = list(DeviceChoice).index(DeviceChoice.CPU)
-    assert widget.panel.parameters.fetalVolume.subject is subject
+    assert widget.parameters.fetalVolume.subject is subject
     return widget
-
-
-def choose(selector, choice) -> None:
-    selector.currentIndex = list(type(choice)).index(choice)
-
-
-def wait(widget, until=lambda: False) -> None:
-    """Lets Qt run until no job is under way, or the condition holds."""
-    deadline = time.monotonic() + LONGEST_S
-    while widget.logic.job is not None and not until():
-        assert time.monotonic() < deadline, "the job did not end"
-        slicer.app.processEvents()
-        time.sleep(0.005)
-
-
-def register(widget) -> None:
-    widget.ui.registerButton.click()
-    wait(widget)
-
-
-def isShown(widget: qt.QWidget) -> bool:
-    return not widget.isHidden()
 
 
 def test_in_an_empty_scene_register_is_disabled_and_says_why(a_panel):
@@ -115,7 +69,7 @@ def test_without_any_output_register_is_disabled(a_ready_panel):
 
 
 def test_widgets_write_the_parameters(a_panel, a_phantom):
-    ui, parameters = a_panel.ui, a_panel.panel.parameters
+    ui, parameters = a_panel.ui, a_panel.parameters
     mask = MrmlBridge.loadVolume(a_phantom / "mask.nii.gz", "mask", "vtkMRMLLabelMapVolumeNode")
     ui.maskSelector.setCurrentNode(mask)
     ui.ageSpinBox.value = 31.5
@@ -127,18 +81,18 @@ def test_widgets_write_the_parameters(a_panel, a_phantom):
     choose(ui.deviceSelector, DeviceChoice.CPU)
     chosen = parameters.fetalVolume
     assert chosen.mask is mask
-    assert (chosen.gestationalAge, chosen.candidates, parameters.seed) == (31.5, 7, 42)
+    assert (chosen.atlas.gestationalAge, chosen.candidates, parameters.seed) == (31.5, 7, 42)
     assert not chosen.wantsWarped
-    assert chosen.atlasFolder == "somewhere"
+    assert chosen.atlas.folder == "somewhere"
     assert (chosen.method, parameters.device) == (MethodChoice.VVR_GC, DeviceChoice.CPU)
 
 
 def test_parameters_show_in_the_widgets(a_panel):
-    ui, parameters = a_panel.ui, a_panel.panel.parameters
-    parameters.fetalVolume.gestationalAge = 25.0
+    ui, parameters = a_panel.ui, a_panel.parameters
+    parameters.fetalVolume.atlas.gestationalAge = 25.0
     parameters.fetalVolume.wantsTransform = False
     parameters.fetalVolume.method = MethodChoice.BANK
-    parameters.fetalVolume.atlasFolder = "elsewhere"
+    parameters.fetalVolume.atlas.folder = "elsewhere"
     parameters.seed = 5
     assert ui.ageSpinBox.value == 25.0
     assert not ui.transformCheckBox.checked
@@ -149,8 +103,8 @@ def test_parameters_show_in_the_widgets(a_panel):
 
 def test_every_widget_that_takes_a_choice_is_bound_and_explained(a_panel):
     bound = [w for w in vars(a_panel.ui).values() if w.property("SlicerParameterName")]
-    assert len(bound) == 16
-    assert not [widget.name for widget in bound if not widget.toolTip]
+    assert len(bound) == 17
+    assert [widget.name for widget in bound if not widget.toolTip] == ["jobTabs"]
 
 
 def test_no_age_is_shown_as_estimate_and_one_step_leads_to_the_youngest(a_panel):
@@ -186,8 +140,8 @@ def test_an_atlas_that_is_not_installed_can_be_downloaded(a_panel, monkeypatch, 
 
 def test_register_lays_the_volume_into_the_atlas_and_shows_the_confidence(a_ready_panel):
     ui = a_ready_panel.ui
-    register(a_ready_panel)
-    subject = a_ready_panel.panel.parameters.fetalVolume.subject
+    a_ready_panel.register()
+    subject = a_ready_panel.parameters.fetalVolume.subject
     result = findResult(subject)
     assert poseError(MrmlBridge.matrixOf(result.transform))[0] < 1
     assert isShown(ui.resultCollapsibleButton)
@@ -205,11 +159,11 @@ def test_while_it_runs_cancel_takes_the_place_of_register(a_ready_panel):
     ui.registerButton.click()
     assert ui.registerButton.text == "Cancel"
     assert isShown(ui.progressBar)
-    wait(a_ready_panel, until=lambda: ui.progressBar.value > 0)
+    a_ready_panel.wait(until=lambda: ui.progressBar.value > 0)
     assert "%" in ui.progressBar.text
     assert ui.statusLabel.text
     ui.registerButton.click()
-    wait(a_ready_panel)
+    a_ready_panel.wait()
     assert ui.registerButton.text == "Register"
     assert ui.registerButton.enabled
     assert not isShown(ui.progressBar)
@@ -226,7 +180,7 @@ def test_a_low_confidence_is_a_yellow_line_and_the_volume_stays(a_ready_panel):
     ui = a_ready_panel.ui
     ui.subjectSelector.setCurrentNode(subject)
     ui.maskSelector.setCurrentNode(mask)
-    register(a_ready_panel)
+    a_ready_panel.register()
     assert "Confidence low" in ui.confidenceLabel.text
     assert "left where it was" in ui.confidenceLabel.text
     background = ui.confidenceLabel.palette.color(qt.QPalette.Window)
@@ -241,7 +195,7 @@ def test_a_low_confidence_is_a_yellow_line_and_the_volume_stays(a_ready_panel):
 def test_a_refused_image_is_named_in_the_panel(a_ready_panel):
     flat = MrmlBridge.createVolume(np.full((9, 9, 9), 5, np.float32), np.eye(4), "Flat")
     a_ready_panel.ui.subjectSelector.setCurrentNode(flat)
-    register(a_ready_panel)
+    a_ready_panel.register()
     assert "'Flat' is constant" in a_ready_panel.ui.statusLabel.text
     assert a_ready_panel.ui.statusLabel.autoFillBackground
     assert not isShown(a_ready_panel.ui.resultCollapsibleButton)
@@ -250,21 +204,21 @@ def test_a_refused_image_is_named_in_the_panel(a_ready_panel):
 def test_a_worker_killed_during_a_job_is_told_and_the_scene_stays(a_ready_panel):
     ui, before = a_ready_panel.ui, nodeIds()
     ui.registerButton.click()
-    wait(a_ready_panel, until=lambda: ui.progressBar.value > 0)
+    a_ready_panel.wait(until=lambda: ui.progressBar.value > 0)
     psutil.Process(sharedWorkerClient().processId).kill()
-    wait(a_ready_panel)
+    a_ready_panel.wait()
     assert "ended unexpectedly" in ui.statusLabel.text
     assert nodeIds() == before
-    register(a_ready_panel)
+    a_ready_panel.register()
     assert "Confidence high" in ui.confidenceLabel.text
 
 
 def test_closing_the_scene_during_a_job_cancels_it(a_ready_panel):
     ui = a_ready_panel.ui
     ui.registerButton.click()
-    wait(a_ready_panel, until=lambda: ui.progressBar.value > 0)
+    a_ready_panel.wait(until=lambda: ui.progressBar.value > 0)
     slicer.mrmlScene.Clear(False)
-    wait(a_ready_panel)
+    a_ready_panel.wait()
     assert not slicer.util.getNodesByClass("vtkMRMLVolumeNode")
     assert not ui.registerButton.enabled
     assert "No volume is chosen" in ui.registerButton.toolTip
@@ -272,14 +226,14 @@ def test_closing_the_scene_during_a_job_cancels_it(a_ready_panel):
 
 def test_choices_and_result_are_there_again_when_the_scene_is_opened(a_ready_panel, tmp_path):
     a_ready_panel.ui.seedSpinBox.value = 3
-    register(a_ready_panel)
+    a_ready_panel.register()
     assert slicer.mrmlScene.WriteToMRB(str(tmp_path / "scene.mrb"))
     slicer.mrmlScene.Clear(False)
     assert not isShown(a_ready_panel.ui.resultCollapsibleButton)
     slicer.mrmlScene.ReadFromMRB(str(tmp_path / "scene.mrb"), True)
-    parameters, ui = a_ready_panel.panel.parameters, a_ready_panel.ui
+    parameters, ui = a_ready_panel.parameters, a_ready_panel.ui
     assert parameters.seed == ui.seedSpinBox.value == 3
-    assert parameters.fetalVolume.gestationalAge == 28.0
+    assert parameters.fetalVolume.atlas.gestationalAge == 28.0
     assert parameters.device == DeviceChoice.CPU
     assert parameters.fetalVolume.subject.GetName() == "Fetus 1"
     assert "Confidence high" in ui.confidenceLabel.text
@@ -287,22 +241,22 @@ def test_choices_and_result_are_there_again_when_the_scene_is_opened(a_ready_pan
 
 
 def test_a_scene_with_choices_of_another_version_opens_with_defaults(a_panel):
-    node = a_panel.panel.parameters.parameterNode
+    node = a_panel.parameters.parameterNode
     a_panel.exit()
     gc.collect()  # a wrapper that is still there would read the node before the panel does
     node.SetParameter("fetalVolume.method", "A_METHOD_OF_THE_FUTURE")
     a_panel.enter()
-    assert a_panel.panel.parameters.fetalVolume.method == MethodChoice.AUTO
+    assert a_panel.parameters.fetalVolume.method == MethodChoice.AUTO
     a_panel.exit()
     gc.collect()
     node.UnsetParameter("fetalVolume.candidates")
     a_panel.enter()
-    assert a_panel.panel.parameters.fetalVolume.candidates == 24
+    assert a_panel.parameters.fetalVolume.candidates == 24
 
 
 def test_choosing_another_volume_shows_its_own_result(a_ready_panel, a_phantom):
-    register(a_ready_panel)
-    first = a_ready_panel.panel.parameters.fetalVolume.subject
+    a_ready_panel.register()
+    first = a_ready_panel.parameters.fetalVolume.subject
     a_ready_panel.ui.subjectSelector.setCurrentNode(loadSubject(a_phantom))
     assert not isShown(a_ready_panel.ui.resultCollapsibleButton)
     a_ready_panel.ui.subjectSelector.setCurrentNode(first)
@@ -310,7 +264,7 @@ def test_choosing_another_volume_shows_its_own_result(a_ready_panel, a_phantom):
 
 
 def test_the_report_opens_in_the_browser(a_ready_panel, monkeypatch):
-    register(a_ready_panel)
+    a_ready_panel.register()
     opened = []
     services = type("Services", (), {"openUrl": staticmethod(lambda url: opened.append(url) or True)})
     monkeypatch.setattr(PanelResult.qt, "QDesktopServices", services)
@@ -323,21 +277,21 @@ def test_in_another_module_the_panel_rests_and_comes_back(a_ready_panel):
     a_ready_panel.exit()
     a_ready_panel.ui.seedSpinBox.value = 9
     a_ready_panel.enter()
-    assert a_ready_panel.panel.parameters.seed == 0
+    assert a_ready_panel.parameters.seed == 0
     assert a_ready_panel.ui.seedSpinBox.value == 0
 
 
 def test_a_panel_that_is_destroyed_takes_its_worker_along(open_panel):
     widget = open_panel()
     shutdowns = []
-    widget.logic.shutdown = lambda: shutdowns.append("worker")
-    widget.cleanup()
+    widget.widget.logic.shutdown = lambda: shutdowns.append("worker")
+    widget.widget.cleanup()
     assert shutdowns == ["worker"]
     slicer.mrmlScene.Clear(False)
 
 
 def test_the_panel_can_be_pictured_without_clipped_texts(a_ready_panel, tmp_path):
-    register(a_ready_panel)
+    a_ready_panel.register()
     a_ready_panel.ui.advancedCollapsibleButton.collapsed = False
     slicer.app.processEvents()
     picture = tmp_path / "panel.png"

@@ -133,11 +133,10 @@ def parameterNodeWrapper(cls):
             super().__init__(node, members)
             self.__dict__.update(parameterNode=node, _bindings={}, _busy=False)
 
-        def connectGui(self, gui) -> int:
-            widgets = [w for w in vars(gui).values() if w.property("SlicerParameterName")]
+        def connectParametersToGui(self, widgets) -> int:
             bound = {}
-            for widget in widgets:
-                group, name = self._find(widget.property("SlicerParameterName"))
+            for parameter, widget in widgets.items():
+                group, name = self._find(parameter)
                 member = group._members[name]
                 connector = next(c for c in _CONNECTORS if c.canRepresent(widget, member.hint))
                 bound[group, name] = connector.create(widget, member.hint)

@@ -1,0 +1,120 @@
+"""The tab for a slice of a fetal brain, or a stack of slices."""
+
+import dataclasses
+
+import slicer
+from slicer.i18n import tr as _
+
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
+from DeepRegistrationSlicer.Choices import SliceChoice
+from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
+from DeepRegistrationSlicer.MrmlSlices import dimensionsOf, sliceAxis
+from DeepRegistrationSlicer.PanelAtlas import PanelAtlas, setRowVisible
+from DeepRegistrationSlicer.PanelFollow import PanelFollow
+from DeepRegistrationSlicer.PanelPage import PanelServices
+from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
+from DeepRegistrationSlicer.ResultLoader import WantedNodes
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SliceInAtlasView import showSliceInAtlas
+from DeepRegistrationSlicer.SliceSource import SliceSource
+
+
+class PanelFetalSlice:
+    """One tab; see `PanelPage`.
+
+    Args:
+        ui: widgets of the tab by name.
+        services: of the panel.
+    """
+
+    form = "FetalSlice"
+    parts = {"FetalAtlas": "atlasPlace"}  # noqa: RUF012 - never changed
+    pack = "fetalSlice"
+    showsIn3D = True
+
+    def __init__(self, ui: object, services: PanelServices) -> None:
+        self._ui = ui
+        self._services = services
+        self._atlas = PanelAtlas(ui)
+        self._follow = PanelFollow(ui, services, self.request)
+        self.purpose = _("Find the slice in the atlas.")
+        self.downloadButton = ui.downloadButton
+
+    @property
+    def isLive(self) -> bool:
+        """True while the slice is followed."""
+        return self._follow.isRunning
+
+    def preselect(self, parameters: RegistrationParameters) -> None:
+        """Chooses what is obvious, where nothing is chosen: an image of one slice, else the first."""
+        chosen = parameters.fetalSlice
+        if chosen.subject is None:
+            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            slices = [volume for volume in volumes if _sliceCount(volume) == 1]
+            chosen.subject = next(iter([*slices, *volumes]), None)
+
+    def request(self, parameters: RegistrationParameters) -> FetalSliceRequest:
+        """The registration that the choices describe."""
+        chosen = parameters.fetalSlice
+        settings = dataclasses.replace(
+            FetalSliceSettings(),
+            method=chosen.method.value,
+            gestational_age_weeks=chosen.atlas.gestationalAge or None,
+            half_space=chosen.halfSpace.value,
+            measure=chosen.measure.value,
+            candidates=chosen.candidates,
+            slice_thickness_mm=chosen.thickness or None,
+            device=parameters.device.value,
+            seed=parameters.seed,
+        )
+        return FetalSliceRequest(
+            source=_sourceOf(chosen),
+            mask=chosen.mask,
+            atlas=atlasOf(chosen.atlas),
+            settings=settings,
+            wanted=WantedNodes(
+                chosen.wantsTransform, False, chosen.wantsSegmentation, matching=chosen.wantsMatching
+            ),
+        )
+
+    def subject(self, parameters: RegistrationParameters) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The node whose latest result is shown: the one chosen, or the slice taken out of it."""
+        return _sourceOf(parameters.fetalSlice).node()
+
+    def update(self, parameters: RegistrationParameters, isDownloading: bool) -> None:
+        """Shows the widgets that belong to the choices."""
+        chosen = parameters.fetalSlice
+        self._atlas.update(chosen.atlas, isDownloading)
+        count = _sliceCount(chosen.subject)
+        setRowVisible(self._ui, "slices", count != 1)
+        setRowVisible(self._ui, "number", count != 1 and chosen.slices == SliceChoice.NUMBER)
+        self._ui.numberSpinBox.suffix = _(" of 0 to {last}").format(last=count - 1) if count else ""
+        self._ui.measureSelector.enabled = self._ui.measureLabel.enabled = chosen.method.name in (
+            "AUTO",
+            "BANK",
+        )
+        self._follow.update(parameters)
+
+    def show(self, result: ResultNodes) -> None:
+        """Shows the slice in the atlas."""
+        parameters = self._services.parameters()
+        source = _sourceOf(parameters.fetalSlice) if parameters is not None else None
+        showSliceInAtlas(result, source.view if source is not None else None)
+
+    def stopLive(self) -> None:
+        """Follows the slice no more."""
+        self._follow.stop()
+
+
+def _sourceOf(chosen: FetalSliceParameters) -> SliceSource:
+    if _sliceCount(chosen.subject) == 1:
+        return SliceSource(chosen.subject)
+    number = chosen.number if chosen.slices == SliceChoice.NUMBER else None
+    return SliceSource(chosen.subject, number, chosen.slices.view)
+
+
+def _sliceCount(volume: slicer.vtkMRMLScalarVolumeNode | None) -> int:
+    """Number of slices; 0 without an image."""
+    if volume is None or volume.GetImageData() is None:
+        return 0
+    return dimensionsOf(volume)[sliceAxis(volume)]
