@@ -34,7 +34,7 @@ def test_help_comes_at_once_because_torch_is_not_imported(environment):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in ("fetal-volume", "demo", "data", "evaluate", "benchmark", "version"):
+    for command in ("fetal-volume", "demo", "data", "models", "evaluate", "benchmark", "version"):
         assert command in done.stdout
 
 

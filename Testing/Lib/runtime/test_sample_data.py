@@ -2,9 +2,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,26 +18,17 @@ from DeepRegistrationLib.sample_data import (
     is_installed,
 )
 from DeepRegistrationLib.sample_download import download, remove
+from Testing.Lib.web_server import serving
 
 SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
 
 
 @pytest.fixture
 def a_web_server(tmp_path):
     served = tmp_path / "served"
     served.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(served)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield served, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(served) as address:
+        yield served, address
 
 
 @pytest.fixture
