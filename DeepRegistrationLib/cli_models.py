@@ -152,7 +152,11 @@ def add_weights(
         state = read_state_dict(weights, prefix)
         entry = add_model(name, network, state, facts, storage, tolerance, folder)
         say(f"{entry.name}, version {entry.version}: {_size(entry)}, SHA-256 {entry.sha256}")
-        say(f"Written to {folder or models_folder()}: {entry.file}, {entry.name}.md, catalog.json")
+        target = folder or models_folder()
+        say(f"Written to {target}: {entry.file}, {entry.name}.md, catalog.json")
+        listing = target / "CMakeLists.txt"
+        if entry.url is None and listing.is_file() and entry.file not in listing.read_text(encoding="utf-8"):
+            say(f"List {entry.file} and {entry.name}.md in {listing}, or Slicer does not install them.")
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet=True))

@@ -121,8 +121,9 @@ def with_header(content: bytes, about: Mapping[str, str]) -> bytes:
         The file with the new header; `header_of` reads it.
     """
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
-    tensors = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
-    text = json.dumps({**tensors, _TEXTS: dict(about)}, separators=(",", ":")).encode()
+    header = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    header.pop(_TEXTS, None)
+    text = json.dumps({_TEXTS: dict(about), **header}, separators=(",", ":")).encode()
     # the tensors behind the header begin at a multiple of 8
     text += b" " * (-len(text) % _LENGTH_BYTES)
     return len(text).to_bytes(_LENGTH_BYTES, "little") + text + content[_LENGTH_BYTES + length :]
