@@ -24,7 +24,8 @@ def read_state_dict(path: Path, prefix: str = "network.") -> dict[str, torch.Ten
 
     Args:
         path: a safetensors file, or a checkpoint of lightning or torch. Of a checkpoint only tensors and
-            plain values are read; one that would run code is refused.
+            plain values are read; one that would run code is refused. Where the training averaged the weights
+            (`EMAWeightAveraging`), `state_dict` holds the averages.
         prefix: a checkpoint holds more than the network: tensors whose names begin with this are taken,
             without it. If none does, all are taken as they are.
 
@@ -46,11 +47,13 @@ def read_state_dict(path: Path, prefix: str = "network.") -> dict[str, torch.Ten
                 f"'{path.name}' is no file of weights. Choose one that ends with .safetensors or "
                 f"{', '.join(_CHECKPOINTS)}."
             )
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as err:
+    except pickle.UnpicklingError as err:
         raise InputError(
-            f"The weights '{path}' cannot be read ({_first_line(err)}). Write the tensors alone with "
-            "safetensors.torch.save_file."
+            f"The checkpoint '{path}' is damaged, or holds more than tensors and plain values. Write the "
+            "tensors alone with safetensors.torch.save_file."
         ) from err
+    except (SafetensorError, OSError, RuntimeError, EOFError) as err:
+        raise InputError(f"The weights '{path}' cannot be read ({err}). Choose another file.") from err
     tensors = found.get(_CHECKPOINT_KEY, found) if isinstance(found, dict) else {}
     inside = {name.removeprefix(prefix): tensors[name] for name in tensors if name.startswith(prefix)}
     state = inside if prefix and inside else dict(tensors)
@@ -92,7 +95,3 @@ def _listed(what: str, names: list[str]) -> str | None:
         return None
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{what} {'is' if len(names) == 1 else 'are'} {', '.join(names[:_SHOWN])}{more}"
-
-
-def _first_line(err: Exception) -> str:
-    return str(err).strip().partition("\n")[0] or type(err).__name__

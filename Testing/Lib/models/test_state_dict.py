@@ -31,6 +31,42 @@ def test_of_a_checkpoint_the_network_is_taken_without_its_prefix(tensors, tmp_pa
     assert same(read_state_dict(tmp_path / "a.ckpt"), tensors)
 
 
+@pytest.mark.filterwarnings("ignore")  # lightning's, about its own use of torch
+def test_of_a_real_checkpoint_with_averaging_the_averages_are_taken(tmp_path):
+    lightning = pytest.importorskip("lightning", reason="lightning is not installed")
+    callbacks = lightning.pytorch.callbacks
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.network = torch.nn.Linear(1, 1, bias=False)
+
+        def training_step(self, batch, index):
+            return self.network(torch.ones(1, 1)).sum()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 1.0)
+
+    module = Module()
+    start = module.network.weight.item()
+    trainer = lightning.Trainer(
+        max_steps=2,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[
+            callbacks.EMAWeightAveraging(decay=0.5),
+            callbacks.ModelCheckpoint(tmp_path, "last", every_n_train_steps=2),
+        ],
+    )
+    trainer.fit(module, [0, 1])
+    state = read_state_dict(tmp_path / "last.ckpt")
+    # after two steps of -1: start - 1, then the mean of start - 1 and start - 2
+    assert state.keys() == {"weight"}
+    assert state["weight"].item() == pytest.approx(start - 1.5)
+
+
 def test_another_part_of_a_checkpoint_can_be_named(tensors, tmp_path):
     averaged = {name: tensor + 1 for name, tensor in tensors.items()}
     state = {f"network.{name}": tensor for name, tensor in tensors.items()}
@@ -41,7 +77,9 @@ def test_another_part_of_a_checkpoint_can_be_named(tensors, tmp_path):
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save({"state_dict": {"a": Opened()}}, tmp_path / "a.ckpt")
-    with pytest.raises(InputError, match=r"cannot be read .*safetensors.torch.save_file"):
+    with pytest.raises(
+        InputError, match=r"holds more than tensors and plain values. Write .*safetensors.torch.save_file"
+    ):
         read_state_dict(tmp_path / "a.ckpt")
 
 
@@ -49,7 +87,8 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     ("name", "content", "text"),
     [
         ("a.safetensors", b"garbage", "cannot be read"),
-        ("a.ckpt", b"garbage", "cannot be read"),
+        ("a.ckpt", b"garbage", "is damaged"),
+        ("b.ckpt", b"", "cannot be read"),
         ("a.onnx", b"garbage", r"is no file of weights. Choose one that ends with .safetensors or .ckpt"),
     ],
 )
