@@ -1,7 +1,7 @@
 """Views of a slice in an atlas: in 3D inside the brain, and below it beside the matching atlas slice.
 
-Slice views of their own show the slice and, in the same plane, the atlas: nothing has to be resampled when
-the pose changes. Slicer shows the plane of a slice view in 3D by itself.
+Two slice views of their own show the slice and, in the same plane, the atlas. Slicer shows the plane of a
+slice view in 3D by itself.
 """
 
 import numpy as np
@@ -51,7 +51,8 @@ def showSliceInAtlas(result: ResultNodes, view: str | None = None) -> None:
     if _layoutNode() is not None:
         _layoutNode().SetViewArrangement(layoutOf(view))
     _showVolume(SLICE_VIEW, result.subject)
-    _showVolume(ATLAS_VIEW, result.atlas)
+    # in the size of this brain, where that node was asked for
+    _showVolume(ATLAS_VIEW, result.matching or result.atlas)
     placeViews(result)
     _fit(result.subject)
     _centre3D(result)

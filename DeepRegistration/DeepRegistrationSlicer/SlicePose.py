@@ -11,6 +11,9 @@ from DeepRegistrationSlicer.ResultNodes import ResultNodes, answerOf, contentOf
 
 CLOSE_PROBABILITY = 0.05
 """A second pose at least this probable is shown."""
+WITH_SCALE = "atlas_from_slice_with_scale"
+"""Name in result.json of the pose that also fits the size."""
+
 # matrices in files have 9 digits and more; the scene keeps fewer
 _SAME_MM = 1e-3
 
@@ -59,10 +62,22 @@ def movePose(result: ResultNodes, atlasFromSlice: np.ndarray) -> None:
     """
     result.transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(atlasFromSlice))
     if result.matching is not None and result.atlas is not None:
-        fillFrom(result.matching, result.atlas, atlasFromSlice)
+        fillFrom(result.matching, result.atlas, atlasFromSlice @ _fittedSize(result))
     if result.segmentation is not None:
         ofLabels = answerOf(contentOf(result.segmentation))
         result.segmentation.SetDisplayVisibility(_isSame(ofLabels, atlasFromSlice))
+
+
+def _fittedSize(result: ResultNodes) -> np.ndarray:
+    """(4, 4); what a rigid pose lacks to fit the size as well: atlas and brain differ in it.
+
+    Applied before the pose, so that it serves each of the poses of one slice.
+    """
+    content = result.content()
+    withScale = content["transforms"].get(WITH_SCALE)
+    if withScale is None:
+        return np.eye(4)
+    return np.linalg.inv(answerOf(content)) @ np.array(withScale["matrix"], dtype=np.float64)
 
 
 def _isSame(first: np.ndarray, second: np.ndarray) -> bool:
