@@ -126,13 +126,13 @@ def one_slice(volume: Volume, index: int) -> Volume:
     Raises:
         InputError: there is no such slice.
     """
-    count = volume.geometry.shape_kji[0]
+    count, rows, columns = volume.geometry.shape_kji
     if not 0 <= index < count:
         raise InputError(
             f"Slice {index} was asked for, but '{volume.name}' has the slices 0 to {count - 1}. "
             "Choose one of them."
         )
-    return cropped(volume, (slice(index, index + 1), slice(None), slice(None)))
+    return cropped(volume, (slice(index, index + 1), slice(0, rows), slice(0, columns)))
 
 
 def _has_one_slice(path: Path) -> bool:

@@ -38,17 +38,26 @@ class MovingSampler:
             values (N, P); gradients (N, P, 3) per mm RAS; turned offsets s R x (N, P, 3) [mm].
         """
         turned = torch.einsum("nrc,pc->npr", poses.linear(), offsets)
-        ijk_from_ras = self.geometry.ijk_from_ras
-        centre_ijk = ijk_from_ras[:3, :3] @ poses.centre_moving + ijk_from_ras[:3, 3]
-        linear = torch.as_tensor(ijk_from_ras[:3, :3].copy()).to(offsets)
-        ijk = (
-            torch.as_tensor(np.asarray(centre_ijk)).to(offsets)
-            + (turned + poses.translation[:, None]) @ linear.T
-        )  # (N, P, 3)
         # all points of all poses in one row: the image is then shared, not repeated
-        found = sample(self.channels, ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
+        found = sample(self.channels, self._ijk(poses, turned), padding="zeros")
         found = found.reshape(4, len(poses), -1)
         return found[0], found[1:].movedim(0, -1), turned
+
+    def values(self, poses: PoseBatch, offsets: torch.Tensor) -> torch.Tensor:
+        """(N, P); values alone at the mapped points, for the arguments of a call."""
+        turned = torch.einsum("nrc,pc->npr", poses.linear(), offsets)
+        return sample(self.channels[:, :1], self._ijk(poses, turned), padding="zeros").reshape(len(poses), -1)
+
+    def _ijk(self, poses: PoseBatch, turned: torch.Tensor) -> torch.Tensor:
+        """(1, 1, 1, N P, 3); indices of the mapped points, from turned offsets (N, P, 3)."""
+        ijk_from_ras = self.geometry.ijk_from_ras
+        centre_ijk = ijk_from_ras[:3, :3] @ poses.centre_moving + ijk_from_ras[:3, 3]
+        linear = torch.as_tensor(ijk_from_ras[:3, :3].copy()).to(turned)
+        ijk = (
+            torch.as_tensor(np.asarray(centre_ijk)).to(turned)
+            + (turned + poses.translation[:, None]) @ linear.T
+        )  # (N, P, 3)
+        return ijk.reshape(1, 1, 1, -1, 3)
 
     def linearized(
         self, poses: PoseBatch, offsets: torch.Tensor, scaling: bool

@@ -29,10 +29,17 @@ class SliceSampler:
         self, poses: PoseBatch, offsets: torch.Tensor, scaling: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Values and their changes; see `MovingSampler.linearized`."""
-        parts = len(self.shifts)
-        spread = (offsets + self.shifts[:, None]).reshape(-1, 3)  # (T P, 3)
-        values, changes = self.volume.linearized(poses, spread, scaling)
-        return (
-            values.unflatten(1, (parts, -1)).mean(1),
-            changes.unflatten(1, (parts, -1)).mean(1),
-        )
+        values, changes = self.volume.linearized(poses, self._through(offsets), scaling)
+        return self._averaged(values), self._averaged(changes)
+
+    def values(self, poses: PoseBatch, offsets: torch.Tensor) -> torch.Tensor:
+        """(N, P); values alone."""
+        return self._averaged(self.volume.values(poses, self._through(offsets)))
+
+    def _through(self, offsets: torch.Tensor) -> torch.Tensor:
+        """(T P, 3); every point at every depth of the slice."""
+        return (offsets + self.shifts[:, None]).reshape(-1, 3)
+
+    def _averaged(self, found: torch.Tensor) -> torch.Tensor:
+        """(N, P, ...) from (N, T P, ...)."""
+        return found.unflatten(1, (len(self.shifts), -1)).mean(1)

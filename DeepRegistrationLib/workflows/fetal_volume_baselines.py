@@ -80,7 +80,7 @@ def register_baseline(
     registration.SetInitialTransform(correction, inPlace=True)
     stopped_by = _observe(registration, advance)
     try:
-        with _one_thread():
+        with one_thread():
             registration.Execute(_brain(fixed, fixed_mask), _brain(moving, moving_mask))
     except RuntimeError as err:
         raise RegistrationError(
@@ -89,7 +89,7 @@ def register_baseline(
         ) from err
     if stopped_by:
         raise stopped_by[0]
-    moving_from_fixed_lps = _matrix(start) @ _matrix(correction)
+    moving_from_fixed_lps = matrix_of_versor(start) @ matrix_of_versor(correction)
     return to_parent_ras_from_resampling_lps(moving_from_fixed_lps), -registration.GetMetricValue()
 
 
@@ -151,7 +151,7 @@ def _observe(registration: sitk.ImageRegistrationMethod, advance: Callable[[floa
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Threads add in no fixed order, so two runs would differ; only ITK's global number is heeded."""
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -175,7 +175,7 @@ def _dilated(mask: Volume) -> sitk.Image:
     return sitk.BinaryDilate(coarse, [round(_MARGIN_MM / _FINEST_MM)] * 3)
 
 
-def _matrix(transform: sitk.VersorRigid3DTransform) -> np.ndarray:
+def matrix_of_versor(transform: sitk.VersorRigid3DTransform) -> np.ndarray:
     """(4, 4); x -> matrix (x - centre) + centre + translation."""
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))

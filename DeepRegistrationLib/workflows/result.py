@@ -8,6 +8,7 @@ import numpy as np
 from DeepRegistrationLib.atlases.label_names import Segment
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.models.catalog import ModelStamp
+from DeepRegistrationLib.workflows.slice_hypotheses import Hypothesis
 
 
 class Trust(StrEnum):
@@ -52,6 +53,25 @@ class NamedTransform:
 
 
 @dataclass(frozen=True, eq=False)
+class SlicePose:
+    """Where one slice of a stack lies.
+
+    Attributes:
+        index: number of the slice, from 0.
+        matrix: (4, 4) float64; fixed RAS from the slice's RAS, rigid [mm].
+        turned_deg: how far it turned against the stack [degrees].
+        moved_mm: how far its centroid moved against the stack [mm].
+        similarity: of the slice and the fixed image there, 0 to 1.
+    """
+
+    index: int
+    matrix: np.ndarray
+    turned_deg: float
+    moved_mm: float
+    similarity: float
+
+
+@dataclass(frozen=True, eq=False)
 class RegistrationResult:
     """Result of a registration job, in memory.
 
@@ -73,6 +93,9 @@ class RegistrationResult:
         settings: every setting in force, also those chosen automatically.
         history: stage -> similarity per iteration, for the convergence plot.
         models: trained networks that it was computed with (`find_model(name).stamp`).
+        matching: the fixed image on the grid of the moving one, through the answer; for slices.
+        hypotheses: poses that cannot be told apart with certainty, the most probable first; for slices.
+        slices: one pose for each slice; for stacks.
     """
 
     job: str
@@ -92,6 +115,9 @@ class RegistrationResult:
     settings: dict[str, object]
     history: dict[str, list[float]] = field(default_factory=dict)
     models: tuple[ModelStamp, ...] = ()
+    matching: Volume | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+    slices: tuple[SlicePose, ...] = ()
 
     @property
     def fixed_from_moving(self) -> np.ndarray:
