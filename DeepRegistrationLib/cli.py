@@ -12,6 +12,7 @@ import typer
 from DeepRegistrationLib.cli_data import data_app
 from DeepRegistrationLib.cli_models import models_app
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
+from DeepRegistrationLib.cli_train import train
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.fetal_volume import (
     Device,
@@ -46,6 +47,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
+app.command("train")(train)
 
 DeviceOption = Annotated[
     Device, typer.Option(help="Where torch computes; auto takes a graphics card if there is one.")

@@ -21,14 +21,15 @@ def uniform_random_rotations(
     Args:
         count: how many.
         generator: source of the random numbers; None takes torch's own.
-        dtype: of the result.
+        dtype: of the result, which is on the generator's device.
 
     Returns:
         (count, 3, 3).
 
     Source: Arvo, "Fast random rotation matrices", Graphics Gems III, 1992.
     """
-    uniform = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    device = generator.device if generator is not None else None
+    uniform = torch.rand(count, 3, generator=generator, dtype=torch.float64, device=device)
     turn, azimuth, height = 2 * math.pi * uniform[:, 0], 2 * math.pi * uniform[:, 1], uniform[:, 2]
     cosine, sine, zero, one = turn.cos(), turn.sin(), torch.zeros_like(turn), torch.ones_like(turn)
     about_z = torch.stack([cosine, sine, zero, -sine, cosine, zero, zero, zero, one], -1).unflatten(
@@ -38,7 +39,7 @@ def uniform_random_rotations(
         [azimuth.cos() * height.sqrt(), azimuth.sin() * height.sqrt(), (1 - height).sqrt()], -1
     )
     # minus the Householder reflection, so that the determinant is +1
-    flip = 2 * pole[:, :, None] * pole[:, None, :] - torch.eye(3, dtype=torch.float64)
+    flip = 2 * pole[:, :, None] * pole[:, None, :] - torch.eye(3, dtype=torch.float64, device=device)
     return (flip @ about_z).to(dtype)
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from DeepRegistrationLib.networks.rotation_heads import RotationEstimate, RotationHead, rotation_head
-from DeepRegistrationLib.networks.volume_features import FEATURES, VolumeFeatures
+from DeepRegistrationLib.networks.volume_encoders import VolumeEncoder, volume_encoder
+from DeepRegistrationLib.networks.volume_features import FEATURES
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +16,7 @@ class Correction:
 
     Attributes:
         rotation: B rotations about the centre of the grid; moving from atlas.
-        translation: (B, 3); shift of the moving image [half edges of the grid, x y z].
+        translation: (B, 3); shift of the moving image [brain radii, x y z].
     """
 
     rotation: RotationEstimate
@@ -27,20 +28,26 @@ class CorrectionNet(nn.Module):
 
     | layer | output |
     |---|---|
-    | `VolumeFeatures`, 2 channels | 256 |
+    | `VolumeFeatures` or `CompactFeatures`, 2 channels | 256 |
     | rotation head | rotation |
     | fully connected | 3: translation |
 
     Source: Mohseni Salehi et al., arXiv:1803.05982, section 2.4 and figure 1e.
 
     Args:
-        grid_size: voxels along each edge of the input; a multiple of 4.
+        grid_size: voxels along each edge of the input; a multiple of 4, of 8 for the compact encoder.
         head: form of the rotation.
+        encoder: the paper's layers, or ours for laptops.
     """
 
-    def __init__(self, grid_size: int = 32, head: RotationHead = RotationHead.SIX_D) -> None:
+    def __init__(
+        self,
+        grid_size: int = 32,
+        head: RotationHead = RotationHead.SIX_D,
+        encoder: VolumeEncoder = VolumeEncoder.PAPER,
+    ) -> None:
         super().__init__()
-        self.features = VolumeFeatures(2, grid_size)
+        self.features = volume_encoder(VolumeEncoder(encoder), 2, grid_size)
         self.rotation = rotation_head(head, FEATURES)
         self.translation = nn.Linear(FEATURES, 3)
 

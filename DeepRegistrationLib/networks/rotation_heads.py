@@ -52,7 +52,7 @@ class PiTanhHead(nn.Module):
 
     def forward(self, features: torch.Tensor) -> RotationEstimate:
         """Rotations from features (B, F)."""
-        vector = math.pi * torch.tanh(self.linear(features))
+        vector = math.pi * torch.tanh(_in_full_precision(self.linear, features))
         return RotationEstimate(vector, matrix_from_rotation_vector(vector))
 
 
@@ -72,10 +72,16 @@ class SixDHead(nn.Module):
 
     def forward(self, features: torch.Tensor) -> RotationEstimate:
         """Rotations from features (B, F)."""
-        matrix = matrix_from_6d(self.linear(features))
+        matrix = matrix_from_6d(_in_full_precision(self.linear, features))
         return RotationEstimate(rotation_vector_from_matrix(matrix), matrix)
 
 
 def rotation_head(kind: RotationHead, features: int) -> PiTanhHead | SixDHead:
     """The head of this kind for a number of features."""
     return {RotationHead.PI_TANH: PiTanhHead, RotationHead.SIX_D: SixDHead}[kind](features)
+
+
+def _in_full_precision(linear: nn.Linear, features: torch.Tensor) -> torch.Tensor:
+    """The layer outside mixed precision: bfloat16 would round angles to half a degree."""
+    with torch.autocast(features.device.type, enabled=False):
+        return linear(features.to(linear.weight.dtype))

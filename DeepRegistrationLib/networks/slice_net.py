@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from monai.networks.nets import resnet18
+from monai.networks.nets.resnet import ResNet, ResNetBlock
 from torch import nn
 
 from DeepRegistrationLib.networks.rotation_heads import RotationEstimate, RotationHead, rotation_head
 
-_FEATURES = 512
+CENTRE_POSITION = 15.0
+"""Slice number of a slice through the brain's centre, and slices per brain radius: 30 cover the brain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +18,8 @@ class SlicePose:
 
     Attributes:
         rotation: B rotations; slice from atlas.
-        position: (B,), >= 0; number of the slice along its normal, from 0 at the first slice of the atlas.
+        position: (B,), >= 0; number of the slice along its normal: 15 at the brain's centre, 15 more per
+            brain radius, so that 0 to 30 is one radius to either side.
     """
 
     rotation: RotationEstimate
@@ -42,17 +44,27 @@ class SliceNet(nn.Module):
 
     Args:
         head: form of the rotation.
+        width: channels of the first layer; 64 in the paper and in the table, fewer make it smaller.
     """
 
-    def __init__(self, head: RotationHead = RotationHead.SIX_D) -> None:
+    def __init__(self, head: RotationHead = RotationHead.SIX_D, width: int = 64) -> None:
         super().__init__()
-        self.features = resnet18(
-            spatial_dims=2, n_input_channels=1, conv1_t_stride=2, feed_forward=False, shortcut_type="B"
+        widths = tuple(width * 2**level for level in range(4))
+        # MONAI's function fixes the widths, its class does not
+        self.features = ResNet(
+            ResNetBlock,
+            layers=[2, 2, 2, 2],
+            block_inplanes=list(widths),
+            spatial_dims=2,
+            n_input_channels=1,
+            conv1_t_stride=2,
+            feed_forward=False,
+            shortcut_type="B",
         )
-        self.rotation = rotation_head(head, _FEATURES)
-        self.position = nn.Linear(_FEATURES, 1)
-        # a slice number below zero gives no gradient: the start is a slice in the middle
-        nn.init.constant_(self.position.bias, 1.0)
+        self.rotation = rotation_head(head, widths[-1])
+        self.position = nn.Linear(widths[-1], 1)
+        # a slice number below zero gives no gradient: the start is the slice in the middle
+        nn.init.constant_(self.position.bias, CENTRE_POSITION)
 
     def forward(self, slices: torch.Tensor) -> SlicePose:
         """Estimates poses.

@@ -39,19 +39,19 @@ class VolumeFeatures(nn.Module):
             raise ValueError(f"the grid is halved twice, its size must be a multiple of 4; got {grid_size}")
         self.grid_size = grid_size
         self.convolutions = nn.Sequential(
-            _convolution(channels, 8),
+            convolution(channels, 8),
             nn.MaxPool3d(2),
-            _convolution(8, 32),
+            convolution(8, 32),
             nn.MaxPool3d(2),
-            _convolution(32, 32),
-            _convolution(32, 64),
-            _convolution(64, 64),
+            convolution(32, 32),
+            convolution(32, 64),
+            convolution(64, 64),
         )
         self.connected = nn.Sequential(
             nn.Flatten(),
-            _connected(64 * (grid_size // 4) ** 3, 512),
-            _connected(512, 512),
-            _connected(512, FEATURES),
+            connected(64 * (grid_size // 4) ** 3, 512),
+            connected(512, 512),
+            connected(512, FEATURES),
         )
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
@@ -59,9 +59,11 @@ class VolumeFeatures(nn.Module):
         return self.connected(self.convolutions(volumes))
 
 
-def _convolution(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv3d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.BatchNorm3d(outputs))
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Convolution 3x3x3, ReLU, batch normalization."""
+    return nn.Sequential(nn.Conv3d(inputs, outputs, 3, stride, padding=1), nn.ReLU(), nn.BatchNorm3d(outputs))
 
 
-def _connected(inputs: int, outputs: int) -> nn.Sequential:
+def connected(inputs: int, outputs: int) -> nn.Sequential:
+    """Fully connected layer, ReLU, batch normalization."""
     return nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU(), nn.BatchNorm1d(outputs))

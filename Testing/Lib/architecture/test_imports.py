@@ -32,10 +32,11 @@ LAYERS = [
     {"workflows"},
     {"results", "report"},
     {"evaluation"},
-    {"job_runner"},
+    {"training"},
+    {"job_runner", "training_command"},
     {"console", "worker_channel"},
     {"worker", "demo"},
-    {"cli", "cli_data", "cli_models", "cli_studies"},
+    {"cli", "cli_data", "cli_models", "cli_studies", "cli_train"},
 ]
 # what Slicer's process may import
 TORCH_FREE = (

@@ -1,0 +1,97 @@
+"""The recipe as lightning sees it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from DeepRegistrationLib.training.batches import joined
+from DeepRegistrationLib.training.random_stream import draws_of_step, generator_for
+from DeepRegistrationLib.training.recipe import Recipe
+
+_VALIDATION_DRAW = 0
+
+
+class RecipeModule(lightning.LightningModule):
+    """Trains a recipe's network; makes its batches on the device of the network.
+
+    Args:
+        recipe: what to train.
+        data: folder with the training images.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.data_folder = data
+        network = recipe.network()
+        dimensions = max(parameter.ndim for parameter in network.parameters())
+        # convolutions on the CPU take half the time with the channels last
+        self._memory_format = torch.channels_last_3d if dimensions == 5 else torch.channels_last
+        self.network = network.to(memory_format=self._memory_format)
+        self._data: object = None
+
+    def setup(self, stage: str) -> None:
+        """Loads the data once per process."""
+        if self._data is None:
+            self._data = self.recipe.load(self.data_folder, self.trainer.strategy.root_device)
+
+    def training_step(self, batch: Any, batch_index: int) -> torch.Tensor:
+        """Loss of one step; what the loader hands over is not used, the step's number makes the batch."""
+        settings = self.recipe.training
+        draws = draws_of_step(
+            self.global_step,
+            settings.batch_size,
+            settings.draw_size,
+            self.global_rank,
+            self.trainer.world_size,
+        )
+        with torch.autocast(self.device.type, enabled=False):
+            with torch.no_grad():
+                parts = [
+                    self.recipe.draw(
+                        self._data,
+                        settings.draw_size,
+                        generator_for(settings.seed, "train", draw, self.device),
+                    )
+                    for draw in draws
+                ]
+                made = joined(parts)
+            # losses are angles: the network alone computes with few digits
+            epoch = self.global_step // settings.steps_per_epoch
+            loss = self.recipe.loss(self._in_mixed_precision, made, epoch)
+        self.log("loss", loss.value, prog_bar=True)
+        for name, figure in loss.figures.items():
+            self.log(name, figure, prog_bar=True)
+        return loss.value
+
+    def validation_step(self, batch: Any, batch_index: int) -> None:
+        """Figures on the validation subjects; always the same samples."""
+        generator = generator_for(self.recipe.training.seed, "validate", _VALIDATION_DRAW, self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            figures = self.recipe.validate(self._in_mixed_precision, self._data, generator)
+        # every process measures the same samples, so there is nothing to average
+        for name, figure in figures.items():
+            self.log(f"validation {name}", float(figure), prog_bar=True, batch_size=1)
+
+    def _in_mixed_precision(self, images: torch.Tensor) -> Any:
+        with self.trainer.precision_plugin.forward_context():
+            return self.network(images.contiguous(memory_format=self._memory_format))
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW; linear warm-up, then a cosine to zero."""
+        settings = self.recipe.training
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+        def factor(step: int) -> float:
+            if step < settings.warm_up_steps:
+                return (step + 1) / settings.warm_up_steps
+            done = (step - settings.warm_up_steps) / max(settings.steps - settings.warm_up_steps, 1)
+            return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,86 @@
+"""What a network needs to be trained: how it is built, what it sees and what it should minimize."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How any network is trained.
+
+    Attributes:
+        steps: optimizer steps.
+        steps_per_epoch: between checkpoints, validations and changes of the loss.
+        batch_size: samples per step and process.
+        draw_size: samples that one random stream makes; divides `batch_size`. With it fixed, two processes
+            see the same samples as one process with twice the batch.
+        learning_rate: largest one.
+        warm_up_steps: during which it grows from zero; afterwards it falls to zero along a cosine.
+        weight_decay: of AdamW.
+        gradient_clip: largest norm of the gradient.
+        average_decay: of the moving average of the weights that is validated and kept.
+        precision: of lightning: "32-true", "bf16-mixed" or "16-mixed".
+        seed: of weights and samples.
+    """
+
+    steps: int = 20000
+    steps_per_epoch: int = 500
+    batch_size: int = 64
+    draw_size: int = 32
+    learning_rate: float = 1e-3
+    warm_up_steps: int = 200
+    weight_decay: float = 1e-4
+    gradient_clip: float = 1.0
+    average_decay: float = 0.998
+    precision: str = "bf16-mixed"
+    seed: int = 0
+
+
+class Recipe(Protocol):
+    """One network's training; implementations are frozen dataclasses whose fields a config file may set.
+
+    Attributes:
+        training: how it is trained.
+    """
+
+    training: TrainingSettings
+
+    def network(self) -> nn.Module:
+        """A new network with random weights."""
+
+    def network_settings(self) -> Mapping[str, object]:
+        """Arguments with which the network's class is built; kept beside the weights."""
+
+    def load(self, data: Path, device: torch.device) -> object:
+        """Training data on the device where batches are made.
+
+        Raises:
+            InputError: the data are missing.
+        """
+
+    def draw(self, data: object, count: int, generator: torch.Generator) -> object:
+        """Makes a batch on the generator's device; equal generators make equal batches."""
+
+    def loss(self, network: Callable, batch: object, epoch: int) -> "Loss":
+        """Loss of a batch; `network` may compute in mixed precision, the loss does not."""
+
+    def validate(self, network: Callable, data: object, generator: torch.Generator) -> dict[str, float]:
+        """Figures on subjects that are not trained on, by name with unit; the first is the one to watch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Loss of a batch.
+
+    Attributes:
+        value: scalar to minimize.
+        figures: name with unit -> number for the log.
+    """
+
+    value: torch.Tensor
+    figures: dict[str, torch.Tensor] = field(default_factory=dict)
