@@ -12,7 +12,7 @@ from DeepRegistrationSlicer.ResultNodes import ResultNodes
 SURFACE_OF = "DeepRegistration.surfaceOf"
 """Reference from the surface to the atlas volume."""
 
-_COLOR = (0.80, 0.85, 0.95)
+_COLOR = (0.60, 0.85, 1.00)
 _OPACITY = 0.25
 _OUTLINE_PIXELS = 2
 _SMOOTHING_VOXELS = 1.0
@@ -48,6 +48,7 @@ def ensureAtlasSurface(atlas: Atlas, result: ResultNodes) -> slicer.vtkMRMLModel
     surface.CreateDefaultDisplayNodes()
     display = surface.GetDisplayNode()
     display.SetColor(*_COLOR)
+    display.SetScalarVisibility(False)
     display.SetOpacity(_OPACITY)
     # its outline on the slice shows how well the pose fits, while the slice moves too
     display.SetVisibility2D(True)
@@ -95,6 +96,7 @@ def _closedSurface(image: vtk.vtkImageData, rasFromIndex: np.ndarray) -> vtk.vtk
     contour.SetInputConnection(smooth.GetOutputPort())
     contour.SetValue(0, _INSIDE / 2)
     contour.ComputeNormalsOff()
+    contour.ComputeScalarsOff()
     transform = vtk.vtkTransform()
     transform.SetMatrix(slicer.util.vtkMatrixFromArray(rasFromIndex))
     placed = vtk.vtkTransformPolyDataFilter()

@@ -108,7 +108,7 @@ class Panel(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """The panel is destroyed: nothing may call it any more."""
-        self._stopLive()
+        self._closePages()
         self._bind(None)
         self.removeObservers()
         if self._fetch is not None:
@@ -117,7 +117,7 @@ class Panel(VTKObservationMixin):
 
     def onSceneStartClose(self, caller: object, event: object) -> None:
         """The scene is about to be closed: its parameter node goes with it. The logic cancels its job."""
-        self._stopLive()
+        self._closePages()
         self._bind(None)
 
     def onSceneChanged(self, caller: object, event: object) -> None:
@@ -208,9 +208,9 @@ class Panel(VTKObservationMixin):
             self._update()
         return isDone
 
-    def _stopLive(self) -> None:
+    def _closePages(self) -> None:
         for page in self.pages.values():
-            page.stopLive()
+            page.cleanup()
 
     def _bind(self, parameters: RegistrationParameters | None) -> None:
         if self._parameters is not None:

@@ -4,6 +4,7 @@ import dataclasses
 
 import slicer
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationSlicer.Choices import SliceChoice
@@ -15,11 +16,11 @@ from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultLoader import WantedNodes
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
-from DeepRegistrationSlicer.SliceInAtlasView import showSliceInAtlas
+from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSliceInAtlas
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
 
-class PanelFetalSlice:
+class PanelFetalSlice(VTKObservationMixin):
     """One tab; see `PanelPage`.
 
     Args:
@@ -33,10 +34,12 @@ class PanelFetalSlice:
     showsIn3D = True
 
     def __init__(self, ui: object, services: PanelServices) -> None:
+        VTKObservationMixin.__init__(self)
         self._ui = ui
         self._services = services
+        self._shown: ResultNodes | None = None
         self._atlas = PanelAtlas(ui)
-        self._follow = PanelFollow(ui, services, self.request)
+        self._follow = PanelFollow(ui, services, self.request, self.show)
         self.purpose = _("Find the slice in the atlas.")
         self.downloadButton = ui.downloadButton
 
@@ -100,10 +103,27 @@ class PanelFetalSlice:
         parameters = self._services.parameters()
         source = _sourceOf(parameters.fetalSlice) if parameters is not None else None
         showSliceInAtlas(result, source.view if source is not None else None)
+        # the views go along when the user moves the slice by hand
+        self.removeObservers()
+        self._shown = result
+        if result.transform is not None:
+            event = slicer.vtkMRMLTransformNode.TransformModifiedEvent
+            self.addObserver(result.transform, event, self.onTransformModified)
+
+    def onTransformModified(self, caller: object, event: object) -> None:
+        """The slice was moved in the atlas: by hand, to its other pose, or because it is followed."""
+        if areShown():
+            placeViews(self._shown)
 
     def stopLive(self) -> None:
         """Follows the slice no more."""
         self._follow.stop()
+
+    def cleanup(self) -> None:
+        """The scene is closed, or the panel destroyed: hears of nodes no more."""
+        self._follow.stop()
+        self.removeObservers()
+        self._shown = None
 
 
 def _sourceOf(chosen: FetalSliceParameters) -> SliceSource:

@@ -78,3 +78,6 @@ class PanelFetalVolume:
 
     def stopLive(self) -> None:
         """Nothing to stop: it registers when asked to."""
+
+    def cleanup(self) -> None:
+        """Nothing to forget: it hears of no nodes."""

@@ -9,8 +9,9 @@ from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
 from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.SliceFollower import FollowEvent, FollowNews, SliceFollower
-from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSliceInAtlas
+from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews
 
 
 class PanelFollow:
@@ -20,6 +21,7 @@ class PanelFollow:
         ui: widgets of the tab by name.
         services: of the panel.
         request: makes the request that the choices describe.
+        show: shows a result in the views.
     """
 
     def __init__(
@@ -27,10 +29,12 @@ class PanelFollow:
         ui: object,
         services: PanelServices,
         request: Callable[[RegistrationParameters], FetalSliceRequest],
+        show: Callable[[ResultNodes], None],
     ) -> None:
-        self._ui, self._services, self._request = ui, services, request
+        self._ui, self._services, self._request, self._show = ui, services, request, show
         self._follower: SliceFollower | None = None
         self._key: tuple | None = None
+        self._isShown = False
         ui.followCheckBox.toggled.connect(self.onToggled)
 
     @property
@@ -78,17 +82,19 @@ class PanelFollow:
             progress.end(_message(news), tone)
             self._ui.rateLabel.text = _rate(news.rate)
         if news.event == FollowEvent.MOVED and news.result is not None:
-            if areShown():
+            if not self._isShown:
+                # from now on the views are the user's
+                self._isShown = True
+                self._show(news.result)
+            elif areShown():
                 placeViews(news.result)
-            elif news.rate is None:
-                # the first pose: from now on the views are the user's
-                showSliceInAtlas(news.result, self._key[2])
         self._services.refresh()
 
     def _start(self) -> None:
         request = self._request(self._services.parameters())
         follower = SliceFollower(self._services.logic, request, self.onNews, self._services.progress.show)
         follower.start()
+        self._isShown = False
         self._follower, self._key = follower, self._keyOf(request)
 
     @staticmethod

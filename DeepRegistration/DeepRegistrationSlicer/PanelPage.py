@@ -71,3 +71,6 @@ class PanelPage(Protocol):
 
     def stopLive(self) -> None:
         """Registers no more by itself."""
+
+    def cleanup(self) -> None:
+        """The scene is closed, or the panel destroyed: hears of nodes no more."""

@@ -11,10 +11,14 @@ from pathlib import Path
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationSlicer.AtlasSource import AtlasByAge
+from DeepRegistrationSlicer.AtlasSurface import ensureAtlasSurface
 from DeepRegistrationSlicer.HeadlessSlicer import boot
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
 from DeepRegistrationSlicer.ResultLoader import loadResult
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SliceInAtlasView import showInViews
 
 SCENE = "scene.mrb"
 
@@ -38,7 +42,13 @@ def writeScene(folder: Path, moving: Path) -> Path:
     """
     boot()
     subject = loadVolume(_firstFile(moving), moving.name.partition(".")[0])
-    _showInSliceViews(loadResult(folder, subject))
+    result = loadResult(folder, subject)
+    if result.content()["job"] == JobKind.FETAL_SLICE:
+        ensureAtlasSurface(AtlasByAge(), result)
+        # views that every Slicer has
+        showInViews(result, _SLICE_VIEWS[:2])
+    else:
+        _showInSliceViews(result)
     scene = folder / SCENE
     if not slicer.mrmlScene.WriteToMRB(str(scene)) or not scene.exists():
         raise RegistrationError(f"The scene '{scene}' could not be written. Free some space and try again.")

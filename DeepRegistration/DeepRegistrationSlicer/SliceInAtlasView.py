@@ -4,19 +4,38 @@ Two slice views of their own show the slice and, in the same plane, the atlas. S
 slice view in 3D by itself.
 """
 
+import json
+
 import numpy as np
 import slicer
 
+from DeepRegistrationSlicer.AtlasSurface import surfaceOf
 from DeepRegistrationSlicer.MrmlSlices import planeOf, planeSize
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
+_Turn = tuple[tuple[float, float], tuple[float, float]]
+"""What a view has on its right and on top, each in columns and rows of the image."""
+
 SLICE_VIEW, ATLAS_VIEW, THREE_D_VIEW = "FetalSlice", "FetalAtlasSlice", "FetalSlice3D"
 
+_VIEWS = (SLICE_VIEW, ATLAS_VIEW)
+_TURN = "DeepRegistration.turn"
 _LAYOUT = 31803
 # zoom and pan of our two slice views go together, and leave the others alone
 _GROUP = 31803
 _SOURCE_VIEWS = ("Red", "Yellow", "Green")
-_MARGIN = 1.1
+_MARGIN = 1.2
+_FORWARD, _UP = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+_FROM_FRONT_ABOVE = np.array([0.3, 0.7, 0.65])
+# what a view has on top and on its right: head before face, the left side before the back
+_UPWARDS, _RIGHTWARDS = np.array([0.0, 0.6, 1.0]), np.array([-1.0, -0.5, 0.0])
+# cosine of the angle between the slice's normal and the line of sight
+_FACING = 0.65
+# a line of sight as steep as this has no use of "up"
+_FACING_UP = 0.95
+_SMALL = 1e-3
+# of the camera, in diagonals of the brain; its view angle is 30 degrees
+_DISTANCE = 1.7
 _PAGE = """<layout type="vertical" split="true"><item splitSize="600">{top}</item><item splitSize="400">
 <layout type="horizontal"><item>{slice}</item><item>{atlas}</item></layout></item></layout>"""
 _BESIDE = """<layout type="horizontal"><item>{first}</item><item>{second}</item></layout>"""
@@ -50,30 +69,45 @@ def showSliceInAtlas(result: ResultNodes, view: str | None = None) -> None:
     registerLayouts()
     if _layoutNode() is not None:
         _layoutNode().SetViewArrangement(layoutOf(view))
-    _showVolume(SLICE_VIEW, result.subject)
-    # in the size of this brain, where that node was asked for
-    _showVolume(ATLAS_VIEW, result.matching or result.atlas)
-    placeViews(result)
-    _fit(result.subject)
-    _centre3D(result)
+    showInViews(result)
+    _look(result)
 
 
-def placeViews(result: ResultNodes) -> None:
-    """Lets the slice views cut where the slice lies now; called whenever it has moved."""
-    if result.subject is None or result.subject.GetImageData() is None:
+def showInViews(result: ResultNodes, views: tuple[str, str] = _VIEWS) -> None:
+    """Shows the slice, and beside it the atlas, in two slice views.
+
+    Args:
+        result: of a slice.
+        views: their names; nodes for them are added where there are none yet.
+    """
+    # the atlas in the size of this brain, where that node was asked for
+    for name, volume in zip(views, (result.subject, result.matching or result.atlas), strict=True):
+        node = _viewNode("vtkMRMLSliceNode", name)
+        node.RemoveAttribute(_TURN)
+        _showVolume(name, volume)
+    placeViews(result, views)
+    _fit(result, views)
+
+
+def placeViews(result: ResultNodes, views: tuple[str, str] = _VIEWS) -> None:
+    """Lets the slice views cut where the slice lies now; called whenever it has moved.
+
+    What is up stays up: an image that turns does not jump.
+    """
+    nodes = _sliceNodes(views)
+    turns = [node.GetAttribute(_TURN) for node in nodes]
+    turn = json.loads(turns[0]) if turns and turns[0] else None
+    placed = _worldFromView(result, turn)
+    if placed is None:
         return
-    worldFromSlice, parent = planeOf(result.subject), result.subject.GetParentTransformNode()
-    if parent is not None:
-        if not parent.IsTransformToWorldLinear():
-            return
-        worldFromSlice = slicer.util.arrayFromTransformMatrix(parent, toWorld=True) @ worldFromSlice
-    matrix = slicer.util.vtkMatrixFromArray(_rigid(worldFromSlice))
-    for node in _sliceNodes():
+    matrix = slicer.util.vtkMatrixFromArray(placed[0])
+    for node in nodes:
+        node.SetAttribute(_TURN, json.dumps(placed[1]))
         with slicer.util.NodeModify(node):
             node.GetSliceToRAS().DeepCopy(matrix)
             node.UpdateMatrices()
         # the slice itself, not the plane of the atlas, is what is seen in 3D
-        node.SetSliceVisible(node.GetLayoutName() == SLICE_VIEW)
+        node.SetSliceVisible(node.GetLayoutName() == views[0])
 
 
 def areShown() -> bool:
@@ -84,68 +118,126 @@ def areShown() -> bool:
     ]
 
 
-def _rigid(worldFromSlice: np.ndarray) -> np.ndarray:
-    """Axes of unit length at right angles: a transform above may scale."""
-    matrix = worldFromSlice.copy()
-    columns = matrix[:3, 0] / np.linalg.norm(matrix[:3, 0])
-    normal = np.cross(columns, matrix[:3, 1])
+def _worldFromView(result: ResultNodes, turn: _Turn | None = None) -> tuple[np.ndarray, _Turn] | None:
+    """World RAS [mm] from a view of the slice (4, 4), the brain in its middle; None if the slice is bent.
+
+    Args:
+        result: of a slice.
+        turn: how the image is turned in its plane; None finds out how it is upright.
+    """
+    subject = result.subject
+    if subject is None or subject.GetImageData() is None:
+        return None
+    plane, parent = planeOf(subject, _shownSlice(result)), subject.GetParentTransformNode()
+    if parent is not None:
+        if not parent.IsTransformToWorldLinear():
+            return None
+        plane = slicer.util.arrayFromTransformMatrix(parent, toWorld=True) @ plane
+    # a transform above may scale: the axes of a view are of unit length and at right angles
+    columns = plane[:3, 0] / np.linalg.norm(plane[:3, 0])
+    normal = np.cross(columns, plane[:3, 1])
     normal /= np.linalg.norm(normal)
-    # image rows run down, views run up: turned by half a turn about the columns the slice is seen upright
-    matrix[:3, 0], matrix[:3, 1], matrix[:3, 2] = columns, -np.cross(normal, columns), -normal
-    return matrix
+    centre, brain = plane[:3, 3], _brainBox(result)
+    if brain is not None:
+        middle = brain.mean(axis=0)
+        centre = middle - normal * (normal @ (middle - centre))
+    right, up = turn or _uprightTurn(columns, np.cross(normal, columns))
+    inPlane = np.stack([columns, np.cross(normal, columns)], axis=1)
+    matrix = np.eye(4)
+    matrix[:3] = np.stack([inPlane @ right, inPlane @ up, normal, centre], axis=1)
+    return matrix, (right, up)
 
 
-def _sliceNodes() -> list[slicer.vtkMRMLSliceNode]:
+def _uprightTurn(columns: np.ndarray, rows: np.ndarray) -> _Turn:
+    """How the image is turned, or flipped, to be seen as in Slicer's own views."""
+    axes = np.stack([columns, rows])
+    upwards = axes @ _UPWARDS
+    isColumnUp = abs(upwards[0]) > abs(upwards[1])
+    up = (np.sign(upwards[0]) or 1.0, 0.0) if isColumnUp else (0.0, np.sign(upwards[1]) or 1.0)
+    rightwards = axes[1 if isColumnUp else 0] @ _RIGHTWARDS
+    sign = np.sign(rightwards) or 1.0
+    return ((0.0, sign) if isColumnUp else (sign, 0.0)), up
+
+
+def _brainBox(result: ResultNodes) -> np.ndarray | None:
+    """(2, 3) corners of the atlas brain in the world [mm]; None while the slice does not lie in it."""
+    surface = surfaceOf(result.atlas)
+    if surface is None or not result.isApplied():
+        return None
+    bounds = [0.0] * 6
+    surface.GetRASBounds(bounds)
+    return np.array(bounds).reshape(3, 2).T
+
+
+def _shownSlice(result: ResultNodes) -> int | None:
+    """Which slice of the image was registered; None for one slice, or for a stack as a whole."""
+    settings = result.content()["settings"]
+    return settings.get("slice_index") if settings.get("as_stack") == "single" else None
+
+
+def _sliceNodes(views: tuple[str, str]) -> list[slicer.vtkMRMLSliceNode]:
     nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
-    return [node for node in nodes if node.GetLayoutName() in (SLICE_VIEW, ATLAS_VIEW)]
+    return [node for node in nodes if node.GetLayoutName() in views]
+
+
+def _viewNode(className: str, name: str) -> slicer.vtkMRMLNode:
+    """The node of a view. The view, once there is one, takes it over by its name."""
+    nodes = slicer.util.getNodesByClass(className)
+    node = next((node for node in nodes if node.GetLayoutName() == name), None)
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass(className)
+        node.UnRegister(None)
+        node.SetSingletonTag(name)
+        node.SetLayoutName(name)
+        node = slicer.mrmlScene.AddNode(node)
+    return node
 
 
 def _showVolume(view: str, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-    composite = next((node for node in composites if node.GetLayoutName() == view), None)
-    if composite is None:
-        # the logic of the view, once there is one, finds it by its name
-        composite = slicer.vtkMRMLSliceCompositeNode()
-        composite.SetSingletonTag(view)
-        composite.SetLayoutName(view)
-        composite = slicer.mrmlScene.AddNode(composite)
-    composite.SetLinkedControl(True)
-    composite.SetHotLinkedControl(True)
+    composite = _viewNode("vtkMRMLSliceCompositeNode", view)
+    isOurs = view in _VIEWS
+    composite.SetLinkedControl(isOurs)
+    composite.SetHotLinkedControl(isOurs)
     composite.SetForegroundVolumeID(None)
     composite.SetLabelVolumeID(None)
     composite.SetBackgroundVolumeID(volume.GetID() if volume is not None else None)
 
 
-def _fit(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """The whole slice fills the views."""
-    width, height = planeSize(volume)
-    for node in _sliceNodes():
+def _fit(result: ResultNodes, views: tuple[str, str]) -> None:
+    """The brain, or while the slice does not lie in it the whole slice, fills the views."""
+    brain = _brainBox(result)
+    width, height = planeSize(result.subject) if brain is None else [np.ptp(brain, axis=0).max()] * 2
+    for node in _sliceNodes(views):
         columns, rows, _ = node.GetDimensions()
         millimetres = _MARGIN * max(width / max(columns, 1), height / max(rows, 1))
         node.SetFieldOfView(millimetres * columns, millimetres * rows, node.GetFieldOfView()[2])
 
 
-def _centre3D(result: ResultNodes) -> None:
-    """The camera sees the atlas whole, from the front and a little from above; later the user turns it."""
+def _look(result: ResultNodes) -> None:
+    """The camera sees the brain whole and the face of the slice, obliquely; later the user turns it."""
     views = slicer.util.getNodesByClass("vtkMRMLViewNode")
     view = next((node for node in views if node.GetLayoutName() == THREE_D_VIEW), None)
-    if view is None or result.atlas is None:
-        return
-    bounds = [0.0] * 6
-    result.atlas.GetRASBounds(bounds)
-    lower, upper = np.array(bounds[::2]), np.array(bounds[1::2])
-    centre, size = (lower + upper) / 2, float(np.linalg.norm(upper - lower))
     cameras = slicer.util.getNodesByClass("vtkMRMLCameraNode")
     camera = next((node for node in cameras if node.GetLayoutName() == THREE_D_VIEW), None)
-    if camera is not None:
-        direction = np.array([0.45, 0.8, 0.4])
-        camera.SetFocalPoint(*centre)
-        camera.SetPosition(*(centre + 1.3 * size * direction / np.linalg.norm(direction)))
-        camera.SetViewUp(0, 0, 1)
-        camera.ResetClippingRange()
-    view.SetBoxVisible(False)
-    view.SetAxisLabelsVisible(False)
-    view.SetOrientationMarkerType(view.OrientationMarkerTypeHuman)
+    brain, placed = _brainBox(result), _worldFromView(result)
+    if view is not None:
+        view.SetBoxVisible(False)
+        view.SetAxisLabelsVisible(False)
+        view.SetOrientationMarkerType(view.OrientationMarkerTypeHuman)
+    if camera is None or brain is None or placed is None:
+        return
+    normal, centre = placed[0][:3, 2], brain.mean(axis=0)
+    # from in front and above, or behind and below: the side that the slice turns to the viewer
+    towards = normal if normal @ _FROM_FRONT_ABOVE >= 0 else -normal
+    across = _FROM_FRONT_ABOVE - towards * (towards @ _FROM_FRONT_ABOVE)
+    if np.linalg.norm(across) < _SMALL:
+        across = placed[0][:3, 0]
+    direction = _FACING * towards + np.sqrt(1 - _FACING**2) * across / np.linalg.norm(across)
+    up = _UP if abs(direction @ _UP) < _FACING_UP else _FORWARD
+    camera.SetFocalPoint(*centre)
+    camera.SetPosition(*(centre + _DISTANCE * np.linalg.norm(np.ptp(brain, axis=0)) * direction))
+    camera.SetViewUp(*up)
+    camera.ResetClippingRange()
 
 
 def _layoutNode() -> slicer.vtkMRMLLayoutNode | None:

@@ -39,6 +39,10 @@ write_nifti(mask.with_values(mask.values.byte()), folder / "mask.nii.gz")
 def an_empty_scene():
     yield slicer.mrmlScene
     slicer.mrmlScene.Clear(False)
+    # views outlive a scene
+    for name in ("vtkMRMLAbstractViewNode", "vtkMRMLSliceCompositeNode", "vtkMRMLLayoutNode"):
+        for node in slicer.util.getNodesByClass(name):
+            slicer.mrmlScene.RemoveNode(node)
 
 
 @pytest.fixture(autouse=True)
