@@ -18,6 +18,8 @@ class Network(StrEnum):
     POSE_NET = "pose-net"
     CORRECTION_NET = "correction-net"
     SLICE_NET = "slice-net"
+    CONTRAST = "contrast"
+    CONTRAST_UNPAIRED = "contrast-unpaired"
 
 
 def train(

@@ -28,6 +28,7 @@ class Network(StrEnum):
     POSE_NET = "pose-net"
     CORRECTION_NET = "correction-net"
     SLICE_NET = "slice-net"
+    CONTRAST_GENERATOR = "contrast-generator"
 
 
 @dataclass(frozen=True)

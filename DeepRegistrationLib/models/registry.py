@@ -8,6 +8,7 @@ from torch import nn
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.models.catalog import Network
+from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.correction_net import CorrectionNet
 from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.networks.slice_net import SliceNet
@@ -32,6 +33,7 @@ NETWORKS = {
     Network.POSE_NET: NetworkKind(PoseNet, channels=1, dimensions=3),
     Network.CORRECTION_NET: NetworkKind(CorrectionNet, channels=2, dimensions=3),
     Network.SLICE_NET: NetworkKind(SliceNet, channels=1, dimensions=2),
+    Network.CONTRAST_GENERATOR: NetworkKind(ContrastGenerator, channels=1, dimensions=2),
 }
 
 

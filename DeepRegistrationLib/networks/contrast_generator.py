@@ -4,9 +4,6 @@ import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
-HALF_EDGE_RADII = 1.5
-"""Slices reach from -1.5 to 1.5 radii about the brain's centre, from pixel centre to pixel centre."""
-
 _SLOPE = ("LEAKYRELU", {"negative_slope": 0.2})
 
 
@@ -69,7 +66,8 @@ class ContrastGenerator(nn.Module):
         """Translates slices.
 
         Args:
-            slices: (B, 1, J, I); -1 outside the brain, above -1 and up to 1 inside.
+            slices: (B, 1, J, I); planes of the canonical cube (`geometry/canonical_grid.py`), any
+                orientation; -1 outside the brain, above -1 and up to 1 inside.
 
         Returns:
             (B, 1, J, I); -1..1; what lies outside the brain is to be masked by the caller.

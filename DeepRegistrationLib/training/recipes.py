@@ -8,6 +8,8 @@ from enum import Enum, StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.training.contrast_recipe import ContrastRecipe
+from DeepRegistrationLib.training.contrast_unpaired_recipe import ContrastUnpairedRecipe
 from DeepRegistrationLib.training.correction_net_recipe import CorrectionNetRecipe
 from DeepRegistrationLib.training.pose_net_recipe import PoseNetRecipe
 from DeepRegistrationLib.training.recipe import Recipe
@@ -20,12 +22,16 @@ class TrainableNetwork(StrEnum):
     POSE_NET = "pose-net"
     CORRECTION_NET = "correction-net"
     SLICE_NET = "slice-net"
+    CONTRAST = "contrast"
+    CONTRAST_UNPAIRED = "contrast-unpaired"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.POSE_NET: PoseNetRecipe,
     TrainableNetwork.CORRECTION_NET: CorrectionNetRecipe,
     TrainableNetwork.SLICE_NET: SliceNetRecipe,
+    TrainableNetwork.CONTRAST: ContrastRecipe,
+    TrainableNetwork.CONTRAST_UNPAIRED: ContrastUnpairedRecipe,
 }
 
 

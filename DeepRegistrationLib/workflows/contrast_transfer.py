@@ -1,0 +1,71 @@
+"""A T1-weighted brain made to look T2-weighted, so that methods trained on T2 can register it.
+
+After Mohseni Salehi et al., arXiv:1803.05982, section 3.4 (figures 8 and 9): a generator trained against a
+discriminator translates slices. Beyond the paper: a brain may lie in any orientation, so the generator was
+trained on slices of every orientation, and the volume is translated along three directions, whose mean is
+free of the steps between slices.
+"""
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.geometry.canonical_grid import cube_geometry
+from DeepRegistrationLib.images.intensity import normalize_robust
+from DeepRegistrationLib.images.resample import resample
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
+from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
+
+MODEL_NAME = "fetal-t1-to-t2"
+"""In the catalog of models."""
+
+_SLICES_AT_ONCE = 32
+
+
+def t2_like(brain: PreparedBrain, generator: ContrastGenerator, size: int = 64) -> PreparedBrain:
+    """Translates a prepared T1-weighted brain.
+
+    Args:
+        brain: T1-weighted, in any orientation; the values of its image as `prepare_brain` makes them.
+        generator: trained for T1 to T2, in evaluation mode, on the device of the brain.
+        size: voxels along each edge of the cube on which slices are translated; a multiple of the generator's
+            2^depth. The generator was trained at 64.
+
+    Returns:
+        T2-like brain, image and mask on that cube (axes RAS, 3 radii wide), again 0.1..1 inside; centre and
+        radius are those of `brain`.
+
+    Source: see the module; the mean of three directions is ours.
+    """
+    ras_from_brain = np.eye(4)
+    ras_from_brain[:3, 3] = brain.centre_ras
+    cube = cube_geometry(size, brain.radius_mm, ras_from_brain)
+    image, mask = (resample(level, cube) for level in brain.level(float(cube.spacing_mm[0])))
+    inside = mask.values > 0.5
+    weight = inside.float()
+    # smoothing mixed the surface with the background: what is left of the brain in each voxel is taken
+    values = (image.values / mask.values.clamp(min=0.5)) * weight
+    made = _mean_of_directions(2 * values - 1, inside, generator)
+    scaled = 0.1 + 0.9 * normalize_robust(made, inside)
+    return PreparedBrain(
+        image=Volume(scaled * weight, cube, f"{brain.image.name} as T2"),
+        mask=Volume(weight, cube, brain.mask.name),
+        centre_ras=brain.centre_ras,
+        radius_mm=brain.radius_mm,
+    )
+
+
+@torch.no_grad()
+def _mean_of_directions(
+    values: torch.Tensor, inside: torch.Tensor, generator: ContrastGenerator
+) -> torch.Tensor:
+    """(K, J, I) from values -1..1; slices without brain are left out."""
+    total = torch.zeros_like(values)
+    for axis in range(3):
+        slices, present = values.movedim(axis, 0), inside.movedim(axis, 0).flatten(1).any(1)
+        made = torch.zeros_like(slices)
+        numbers = torch.nonzero(present).flatten()
+        for some in numbers.split(_SLICES_AT_ONCE):
+            made[some] = generator(slices[some][:, None])[:, 0]
+        total += made.movedim(0, axis)
+    return total / 3
