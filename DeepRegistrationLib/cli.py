@@ -3,14 +3,31 @@
 Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 cancelled, 4 done but not to be trusted.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from DeepRegistrationLib.cli_data import data_app
+from DeepRegistrationLib.cli_fetal_slice import fetal_slice
 from DeepRegistrationLib.cli_models import models_app
+from DeepRegistrationLib.cli_options import (
+    IMAGE,
+    OUTPUT,
+    AtlasDirOption,
+    AtlasLabelsOption,
+    AtlasMaskOption,
+    AtlasOption,
+    DeviceOption,
+    JsonOption,
+    MaskOption,
+    OutputOption,
+    QuietOption,
+    ReportOption,
+    SceneOption,
+    SeedOption,
+    run_and_exit,
+)
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
 from DeepRegistrationLib.console import run_to_exit_code, say
@@ -34,7 +51,6 @@ World coordinates are patient RAS in millimetres. transform.tfm is for ITK: fixe
 Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 cancelled (Ctrl-C), 4 done but not to be trusted.
 """
 _INPUT, _OUTPUT, _COMPUTING = "Input", "Output", "Computing"
-_IMAGE = "NIfTI, NRRD, MetaImage or a folder with one DICOM series"
 
 app = typer.Typer(
     help=_HELP,
@@ -49,35 +65,26 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
 app.command("train")(train)
 
-DeviceOption = Annotated[
-    Device, typer.Option(help="Where torch computes; auto takes a graphics card if there is one.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the answer.")]
-
 
 @app.command("fetal-volume")
 def fetal_volume(
-    moving: Annotated[Path, typer.Option(help=f"Reconstructed fetal brain, any orientation: {_IMAGE}.")],
-    mask: Annotated[Path | None, typer.Option(help="Brain mask on its grid; left out, it is found.")] = None,
-    atlas: Annotated[Path | None, typer.Option(help="One atlas image to register to.")] = None,
-    atlas_labels: Annotated[Path | None, typer.Option(help="Labels on the grid of --atlas.")] = None,
-    atlas_mask: Annotated[Path | None, typer.Option(help="Brain mask on the grid of --atlas.")] = None,
-    atlas_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with one atlas image per week, like STA30.nii.gz; else the installed atlas."
-        ),
-    ] = None,
+    moving: Annotated[Path, typer.Option(help=f"Reconstructed fetal brain, any orientation: {IMAGE}.")],
+    mask: MaskOption = None,
+    atlas: AtlasOption = None,
+    atlas_labels: AtlasLabelsOption = None,
+    atlas_mask: AtlasMaskOption = None,
+    atlas_dir: AtlasDirOption = None,
     gestational_age: Annotated[
         float | None,
         typer.Option(help="Age of the fetus [weeks]; left out, size and similarity tell.", min=15, max=50),
     ] = None,
-    output: Annotated[
-        Path, typer.Option(help="Folder for the result; an older result there is replaced.")
-    ] = Path("deepregistration-result"),
+    output: OutputOption = OUTPUT,
     method: Annotated[
         FetalVolumeMethod,
-        typer.Option(help="auto: search of all orientations. bank: same contrast only. vvr-*: baselines."),
+        typer.Option(
+            help="auto: search of all orientations and networks. bank: same contrast only. pose-net, "
+            "correction-net: networks alone. vvr-deep: networks, then refinement. vvr-gc, vvr-paa: baselines."
+        ),
     ] = FetalVolumeMethod.AUTO,
     measure: Annotated[
         FinalMeasure, typer.Option(help="Similarity of the last refinement.")
@@ -89,16 +96,14 @@ def fetal_volume(
         int, typer.Option(help="Orientations refined after the search.", min=1, max=500)
     ] = 24,
     device: DeviceOption = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: SeedOption = 0,
     warped: Annotated[bool, typer.Option(help="Write warped.nrrd: the brain on the atlas grid.")] = True,
     segmentation: Annotated[
         bool, typer.Option(help="Write segmentation.seg.nrrd: atlas labels on the brain's grid.")
     ] = True,
-    report: Annotated[bool, typer.Option(help="Write report.html with pictures.")] = True,
-    scene: Annotated[
-        bool, typer.Option("--scene", help="Write scene.mrb for Slicer (needs slicer-core).")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+    report: ReportOption = True,
+    scene: SceneOption = False,
+    json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Register a reconstructed fetal brain to the atlas of its age.
@@ -121,7 +126,10 @@ def fetal_volume(
         output_folder=output,
         outputs=Outputs(warped=warped, segmentation=segmentation, report=report, scene=scene),
     )
-    raise typer.Exit(run_to_exit_code(lambda keep_going: _run(job, json, keep_going), quiet))
+    run_and_exit(lambda: job, json, quiet)
+
+
+app.command("fetal-slice")(fetal_slice)
 
 
 @app.command()
@@ -158,17 +166,6 @@ def main() -> None:
     """Entry point of the program."""
     share_the_processor()
     app()
-
-
-def _run(job: Job, print_json: bool, keep_going: Report) -> int:
-    from DeepRegistrationLib.job_runner import run_job  # imports torch
-
-    outcome = run_job(job, keep_going)
-    if print_json:
-        sys.stdout.write((job.output_folder / "result.json").read_text(encoding="utf-8"))
-    else:
-        say(f"{outcome.message}\nResult: {outcome.output_folder}")
-    return int(outcome.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One job from files to a result folder: what the worker, the command line and batches all call."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import torch
 from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.images.read import image_name, read_volume
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeFiles
-from DeepRegistrationLib.jobs.job import ExitCode, Job
+from DeepRegistrationLib.images.slices import UNKNOWN_THICKNESS_MM, is_flat_picture, read_slices
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.jobs.fetal_volume import Device
+from DeepRegistrationLib.jobs.job import ExitCode, Job, JobFiles, JobKind
 from DeepRegistrationLib.progress import Progress, Report, StageProgress, keep_going
 from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.results.folder import check_output_folder
@@ -18,7 +21,7 @@ from DeepRegistrationLib.results.json_result import FileStamp, stamp
 from DeepRegistrationLib.results.result_files import write_result_files
 from DeepRegistrationLib.results.scene_child import check_scene_is_possible
 from DeepRegistrationLib.sample_data import FETAL_ATLAS, installed_atlas_folder
-from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
+from DeepRegistrationLib.workflows import fetal_slice, fetal_volume
 from DeepRegistrationLib.workflows.result import RegistrationResult, Trust
 
 _READ, _REGISTER, _WRITE = "Reading the images", "Registering", "Writing the result"
@@ -49,6 +52,40 @@ class RunOutcome:
     trust: Trust
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What differs between jobs of different kinds.
+
+    Attributes:
+        read: (path, labels) -> image or mask.
+        inputs: (moving, mask, atlas) -> what the workflow takes.
+        register: (inputs, settings, report) -> result.
+        warnings: what the files themselves call for.
+    """
+
+    read: Callable[[Path, bool], Volume]
+    inputs: Callable[[Volume, Volume | None, FetalAtlas], object]
+    register: Callable[[object, object, Report], RegistrationResult]
+    warnings: Callable[[Job], tuple[str, ...]] = lambda job: ()
+
+
+def _thickness_warning(job: Job) -> tuple[str, ...]:
+    if job.settings.slice_thickness_mm is not None or not is_flat_picture(job.files.moving):
+        return ()
+    return (
+        f"The picture does not tell how thick the slice is; {UNKNOWN_THICKNESS_MM:g} mm were taken. "
+        "Give the slice thickness if it is known.",
+    )
+
+
+_KINDS = {
+    JobKind.FETAL_VOLUME: _Kind(read_volume, fetal_volume.FetalVolumeInputs, fetal_volume.register),
+    JobKind.FETAL_SLICE: _Kind(
+        read_slices, fetal_slice.FetalSliceInputs, fetal_slice.register, _thickness_warning
+    ),
+}
+
+
 def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     """Runs one job: reads, registers, writes.
 
@@ -69,13 +106,15 @@ def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     check_output_folder(job.output_folder)
     if job.outputs.scene:
         check_scene_is_possible()
+    kind = _KINDS[job.kind]
     atlas = _atlas(job.files)
-    moving = read_volume(job.files.moving)
+    moving = kind.read(job.files.moving, False)
     stages.advance(0.6)
-    mask = read_volume(job.files.mask, labels=True) if job.files.mask else None
+    mask = kind.read(job.files.mask, True) if job.files.mask else None
 
     stages.enter(_REGISTER)
-    result = _register(FetalVolumeInputs(moving, mask, atlas), job, _part_of(stages))
+    result = _register(kind, kind.inputs(moving, mask, atlas), job, _part_of(stages))
+    result = dataclasses.replace(result, warnings=(*kind.warnings(job), *result.warnings))
 
     stages.enter(_WRITE)
     stamps = _stamps(job.files, atlas, result)
@@ -85,7 +124,7 @@ def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     return _outcome(job.output_folder, result)
 
 
-def _atlas(files: FetalVolumeFiles) -> FetalAtlas:
+def _atlas(files: JobFiles) -> FetalAtlas:
     if files.atlas and files.atlas_dir:
         raise InputError("Two atlases were given: an image and a folder. Give one of them.")
     if files.atlas:
@@ -103,10 +142,10 @@ def _atlas(files: FetalVolumeFiles) -> FetalAtlas:
     return FetalAtlas.from_folder(folder)
 
 
-def _register(inputs: FetalVolumeInputs, job: Job, report: Report) -> RegistrationResult:
+def _register(kind: _Kind, inputs: object, job: Job, report: Report) -> RegistrationResult:
     """Registers; if the memory of a graphics card is full, again on the CPU, and says so."""
     try:
-        return register(inputs, job.settings, report)
+        return kind.register(inputs, job.settings, report)
     except RuntimeError as error:
         # torch has a type for CUDA only; a full main memory is another error, and no device helps there
         if not isinstance(error, torch.cuda.OutOfMemoryError) and "MPS backend out of memory" not in str(
@@ -114,7 +153,7 @@ def _register(inputs: FetalVolumeInputs, job: Job, report: Report) -> Registrati
         ):
             raise
     torch.cuda.empty_cache()
-    result = register(inputs, dataclasses.replace(job.settings, device=Device.CPU), report)
+    result = kind.register(inputs, dataclasses.replace(job.settings, device=Device.CPU), report)
     note = "The memory of the graphics card was full; this was computed on the CPU instead."
     return dataclasses.replace(result, warnings=(*result.warnings, note))
 
@@ -132,7 +171,7 @@ def _part_of(stages: StageProgress) -> Report:
     return report
 
 
-def _stamps(files: FetalVolumeFiles, atlas: FetalAtlas, result: RegistrationResult) -> dict[str, FileStamp]:
+def _stamps(files: JobFiles, atlas: FetalAtlas, result: RegistrationResult) -> dict[str, FileStamp]:
     used = next(entry for entry in atlas.files if image_name(entry.image) == result.fixed.name)
     paths = {
         "moving": files.moving,

@@ -12,7 +12,7 @@ from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.workflows.result import Segment, Trust
 
-_TITLES = {"fetal-volume": "Fetal brain to atlas"}
+_TITLES = {"fetal-volume": "Fetal brain to atlas", "fetal-slice": "Fetal brain slice in the atlas"}
 _ADVICE = {
     Trust.HIGH: ("High confidence", "Look at the pictures, then use it."),
     Trust.MODERATE: ("Moderate confidence", "Check the pictures with care before using it."),
@@ -41,7 +41,9 @@ def html_report(
         *(_picture(picture) + (_legend(segments) if picture.name == LABELS else "") for picture in pictures),
         "" if pictures else "<p>No pictures: matplotlib is not installed where this job ran.</p>",
         _section("What was done", _table(_done(content))),
+        _hypotheses(content.get("hypotheses", ())),
         *(_transform(name, entry) for name, entry in content["transforms"].items()),
+        _slices(content.get("slices", ())),
         _section("Similarity", _table(content["similarity"])),
         _section("Evidence behind the confidence", _table(content["confidence_evidence"])),
         _section("Time", _table(_seconds(content["seconds"]))),
@@ -105,6 +107,40 @@ def _legend(segments: Sequence[Segment]) -> str:
 
 def _done(content: Mapping[str, object]) -> dict[str, object]:
     return {"method": content["method"], "computed on": content["device"], **content["settings"]}
+
+
+def _hypotheses(hypotheses: Sequence[Mapping[str, object]]) -> str:
+    """Poses that cannot be told apart with certainty; nothing where there is one only."""
+    if len(hypotheses) < 2:
+        return ""
+    rows = "".join(
+        f"<tr><th>{number}</th><td>{100 * entry['probability']:.0f} %</td>"
+        f"<td>{entry['similarity']:.3f}</td></tr>"
+        for number, entry in enumerate(hypotheses, 1)
+    )
+    return _section(
+        "Mirrored poses",
+        "<p>A brain looks nearly the same left and right, so a slice fits at two places. The first is the "
+        "answer; the matrix of the other is in result.json.</p><table><tr><th>pose</th><th>probability</th>"
+        f"<th>similarity</th></tr>{rows}</table>",
+    )
+
+
+def _slices(slices: Sequence[Mapping[str, object]]) -> str:
+    """How far each slice of a stack has moved against the stack."""
+    if not slices:
+        return ""
+    rows = "".join(
+        f"<tr><th>{entry['index']}</th><td>{entry['similarity']:.2f}</td>"
+        f"<td>{entry['turned_deg']:.1f}</td><td>{entry['moved_mm']:.1f}</td></tr>"
+        for entry in slices
+    )
+    return _section(
+        "Slices of the stack",
+        "<p>Motion of each slice against the stack as a whole; the poses are in slices.csv.</p>"
+        f"<details><summary>{len(slices)} slices</summary><table><tr><th>slice</th><th>similarity</th>"
+        f"<th>turned [degrees]</th><th>moved [mm]</th></tr>{rows}</table></details>",
+    )
 
 
 def _transform(name: str, entry: Mapping[str, object]) -> str:

@@ -16,6 +16,7 @@ from DeepRegistrationLib.report.planes import (
     to_grey,
     window,
 )
+from DeepRegistrationLib.report.slice_pictures import slice_pictures
 from DeepRegistrationLib.workflows.result import RegistrationResult
 
 _WIDTH_PX = 960
@@ -35,13 +36,7 @@ def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = l
     Returns:
         The pictures in reading order; labels and convergence only if the result has labels and a history.
     """
-    scene = _Scene(result)
-    pictures = []
-    for draw in (_before_after, _checkerboard, _labels):
-        if draw is _labels and not _has_labels(result):
-            continue
-        pictures.append(draw(result, scene))
-        keep_going()
+    pictures = slice_pictures(result, keep_going) if result.matching else _volumes(result, keep_going)
     history = {
         stage: values
         for stage, values in result.history.items()
@@ -49,6 +44,17 @@ def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = l
     }
     if history:
         pictures.append(convergence_picture(history))
+    return pictures
+
+
+def _volumes(result: RegistrationResult, keep_going: Callable[[], object]) -> list[Picture]:
+    scene = _Scene(result)
+    pictures = []
+    for draw in (_before_after, _checkerboard, _labels):
+        if draw is _labels and not _has_labels(result):
+            continue
+        pictures.append(draw(result, scene))
+        keep_going()
     return pictures
 
 

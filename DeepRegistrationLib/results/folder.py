@@ -16,12 +16,16 @@ RESULT_JSON = "result.json"
 TRANSFORM = "transform.tfm"
 WARPED = "warped.nrrd"
 SEGMENTATION = "segmentation.seg.nrrd"
+MATCHING = "matching_atlas_slice.nrrd"
+SLICES = "slices.csv"
 REPORT = "report.html"
 SCENE = "scene.mrb"
 
 _PICTURE = "picture-{}.png"
 _OTHER_JOBS = ("transform.h5", "drr.nrrd")
-_OURS = frozenset((RESULT_JSON, TRANSFORM, WARPED, SEGMENTATION, REPORT, SCENE, *_OTHER_JOBS))
+_OURS = frozenset(
+    (RESULT_JSON, TRANSFORM, WARPED, SEGMENTATION, MATCHING, SLICES, REPORT, SCENE, *_OTHER_JOBS)
+)
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
 

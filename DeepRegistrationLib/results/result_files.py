@@ -14,6 +14,7 @@ from DeepRegistrationLib.results import folder as names
 from DeepRegistrationLib.results.json_result import FileStamp, describe, write_result
 from DeepRegistrationLib.results.scene_child import write_scene
 from DeepRegistrationLib.results.segmentation_file import write_segmentation
+from DeepRegistrationLib.results.slices_file import write_slices
 from DeepRegistrationLib.results.transform_file import write_transform
 from DeepRegistrationLib.workflows.result import RegistrationResult
 
@@ -44,10 +45,14 @@ def write_result_files(
         written = []
         if outputs.warped:
             written.append(images.submit(write_nrrd, result.warped, folder / names.WARPED))
+        if outputs.warped and result.matching is not None:
+            written.append(images.submit(write_nrrd, result.matching, folder / names.MATCHING))
         if outputs.segmentation and result.segmentation is not None:
             path = folder / names.SEGMENTATION
             written.append(images.submit(write_segmentation, result.segmentation, result.segments, path))
         write_transform(next(iter(result.transforms.values())), folder / names.TRANSFORM)
+        if result.slices:
+            write_slices(result.slices, folder / names.SLICES)
         advance(0.1)
         pictures = _pictures(result, advance) if outputs.report or outputs.pictures else []
         for future in written:

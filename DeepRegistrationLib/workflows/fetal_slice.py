@@ -5,7 +5,7 @@ After Mohseni Salehi et al., "Real-time deep registration with geodesic loss", a
 proposes, a bank of slices is searched; every proposal is refined together with its mirror image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from DeepRegistrationLib.workflows.fetal_slice_methods import FoundSlicePose, fi
 from DeepRegistrationLib.workflows.fetal_slice_motion import follow_motion
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice, prepare_slice
 from DeepRegistrationLib.workflows.result import NamedTransform, RegistrationResult, SlicePose
-from DeepRegistrationLib.workflows.slice_confidence import judge_slice
+from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence, judge_slice
 from DeepRegistrationLib.workflows.slice_hypotheses import Hypothesis, in_words, is_open, weigh
 
 _FIND, _SEARCH, _MOTION, _CARRY = (
@@ -107,7 +107,7 @@ def register(
             "atlas_from_slice_with_scale": NamedTransform(atlas_from_slice, "slice RAS", "atlas RAS"),
         },
         similarity={str(settings.measure): float(found.similarity[0])},
-        confidence=judge_slice(found.evidence),
+        confidence=judge_slice(_evidence(found, slices)),
         fixed=chosen.image,
         moving=moving,
         warped=warped,
@@ -209,6 +209,13 @@ def _carry_labels(
         return None
     marked = box_around(atlas.labels.values != 0, atlas.labels.geometry, margin_mm=0.0)
     return _on_slices(cropped(atlas.labels, marked), moving, atlas_from_stack, slices, found, labels=True)
+
+
+def _evidence(found: FoundSlicePose, slices: tuple[SlicePose, ...]) -> SliceEvidence:
+    """Of a stack that moved, slices are judged where they were followed to."""
+    if not slices:
+        return found.evidence
+    return replace(found.evidence, similarity=float(np.mean([entry.similarity for entry in slices])))
 
 
 def _warnings(

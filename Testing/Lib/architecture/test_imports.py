@@ -36,6 +36,8 @@ LAYERS = [
     {"job_runner", "training_command"},
     {"console", "worker_channel"},
     {"worker", "demo"},
+    {"cli_options"},
+    {"cli_fetal_slice"},
     {"cli", "cli_data", "cli_models", "cli_studies", "cli_train"},
 ]
 # what Slicer's process may import

@@ -1,0 +1,60 @@
+"""Options that the commands of several jobs share, and running a job from the terminal."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from DeepRegistrationLib.console import run_to_exit_code, say
+from DeepRegistrationLib.jobs.fetal_volume import Device
+from DeepRegistrationLib.jobs.job import Job
+from DeepRegistrationLib.progress import Report
+
+IMAGE = "NIfTI, NRRD, MetaImage or a folder with one DICOM series"
+
+DeviceOption = Annotated[
+    Device, typer.Option(help="Where torch computes; auto takes a graphics card if there is one.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, only errors and the answer.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")]
+MaskOption = Annotated[Path | None, typer.Option(help="Brain mask on its grid; left out, it is found.")]
+AtlasOption = Annotated[Path | None, typer.Option(help="One atlas image to register to.")]
+AtlasLabelsOption = Annotated[Path | None, typer.Option(help="Labels on the grid of --atlas.")]
+AtlasMaskOption = Annotated[Path | None, typer.Option(help="Brain mask on the grid of --atlas.")]
+AtlasDirOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder with one atlas image per week, like STA30.nii.gz; else the installed atlas."),
+]
+OutputOption = Annotated[Path, typer.Option(help="Folder for the result; an older result there is replaced.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
+ReportOption = Annotated[bool, typer.Option(help="Write report.html with pictures.")]
+SceneOption = Annotated[bool, typer.Option("--scene", help="Write scene.mrb for Slicer (needs slicer-core).")]
+OUTPUT = Path("deepregistration-result")
+
+
+def run_and_exit(describe: Callable[[], Job], print_json: bool, quiet: bool) -> None:
+    """Runs a job with a progress bar and ends the program with its exit code.
+
+    Args:
+        describe: makes the job; options that contradict each other are refused like any unusable input.
+        print_json: result.json goes to standard output.
+        quiet: no progress.
+
+    Raises:
+        typer.Exit: always.
+    """
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.job_runner import run_job  # imports torch
+
+        job = describe()
+        outcome = run_job(job, keep_going)
+        if print_json:
+            sys.stdout.write((job.output_folder / "result.json").read_text(encoding="utf-8"))
+        else:
+            say(f"{outcome.message}\nResult: {outcome.output_folder}")
+        return int(outcome.exit_code)
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
