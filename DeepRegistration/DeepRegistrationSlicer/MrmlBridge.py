@@ -6,6 +6,7 @@ Only functions named `create` or `load` add nodes to the scene; no node given is
 `MrmlLabels.py`.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,23 @@ def createText(text: str, name: str) -> slicer.vtkMRMLTextNode:
     """Adds a text, saved with the scene."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", name)
     node.SetText(text)
+    return node
+
+
+def createTable(columns: Mapping[str, Sequence[float]], name: str) -> slicer.vtkMRMLTableNode:
+    """Adds a table of numbers, saved with the scene.
+
+    Args:
+        columns: title -> values; all of one length.
+        name: of the node.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    for title, values in columns.items():
+        column = vtk.vtkDoubleArray()
+        column.SetName(title)
+        for value in values:
+            column.InsertNextValue(value)
+        node.AddColumn(column)
     return node
 
 

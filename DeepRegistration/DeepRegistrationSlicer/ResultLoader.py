@@ -5,14 +5,20 @@ import datetime
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationSlicer.AtlasSource import ATLAS_SHA256, Atlas, AtlasByAge, atlasVolume
-from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createText, loadSegmentation, loadVolume
+from DeepRegistrationSlicer.MrmlBridge import (
+    createLinearTransform,
+    createTable,
+    createText,
+    loadSegmentation,
+    loadVolume,
+)
 from DeepRegistrationSlicer.MrmlLabels import Label, renameSegments
 from DeepRegistrationSlicer.ResultNodes import (
     ATLAS,
@@ -29,6 +35,7 @@ from DeepRegistrationSlicer.ResultNodes import (
 
 LOW_TRUST = "low"
 MATCHING = "matching_atlas_slice.nrrd"
+_SLICE_COLUMNS = ("index", "turned_deg", "moved_mm", "similarity")
 _SHOWN_IN_FOLDER = (
     "job",
     "method",
@@ -104,7 +111,7 @@ def addResult(
     older = findResult(subject)
     volume = atlasVolume(atlas, content)
     result = _createNodes(folder, subject, wanted, content, labelNames)
-    result = replace(result, report=_createReport(folder, subject))
+    result = replace(result, poses=_createPoses(subject, content), report=_createReport(folder, subject))
     _annotate(result, subject, volume, content)
     _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
     _fileAway(result, subject, volume, content)
@@ -159,6 +166,18 @@ def _createNodes(
     return ResultNodes(transform, warped, matching, segmentation)
 
 
+def _createPoses(subject: slicer.vtkMRMLScalarVolumeNode, content: dict) -> slicer.vtkMRMLTableNode | None:
+    """The slices of a stack, one a row: how they moved against it, and atlas RAS from slice RAS [mm]."""
+    slices = content.get("slices")
+    if not slices:
+        return None
+    columns = {name: [entry[name] for entry in slices] for name in _SLICE_COLUMNS}
+    for row in range(3):
+        for column in range(4):
+            columns[f"m{row}{column}"] = [entry["matrix"][row][column] for entry in slices]
+    return createTable(columns, _name(subject, "slice poses"))
+
+
 def _createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
     path = folder / "report.html"
     if not path.exists():
@@ -174,7 +193,7 @@ def _annotate(
 ) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
     resultId = f"{now}-{uuid.uuid4().hex[:8]}"
-    for role in ("transform", "warped", "matching", "segmentation", "report"):
+    for role in (entry.name for entry in fields(ResultNodes)):
         node = getattr(result, role)
         if node is not None:
             node.SetAttribute(RESULT_ID, resultId)

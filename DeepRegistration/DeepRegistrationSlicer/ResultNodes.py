@@ -19,7 +19,13 @@ ROLE = "DeepRegistration.role"
 RESULT = "DeepRegistration.result"
 """Attribute: the content of result.json: settings, confidence, versions, checksums."""
 
-_CLASSES = ("vtkMRMLTransformNode", "vtkMRMLVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTextNode")
+_CLASSES = (
+    "vtkMRMLTransformNode",
+    "vtkMRMLVolumeNode",
+    "vtkMRMLSegmentationNode",
+    "vtkMRMLTableNode",
+    "vtkMRMLTextNode",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,7 @@ class ResultNodes:
         warped: the subject on the grid of the atlas.
         matching: the atlas on the grid of the subject.
         segmentation: the labels of the atlas on the subject.
+        poses: table of the slices of a stack: their poses, and how far they moved.
         report: text node with the report as a web page.
     """
 
@@ -38,6 +45,7 @@ class ResultNodes:
     warped: slicer.vtkMRMLScalarVolumeNode | None = None
     matching: slicer.vtkMRMLScalarVolumeNode | None = None
     segmentation: slicer.vtkMRMLSegmentationNode | None = None
+    poses: slicer.vtkMRMLTableNode | None = None
     report: slicer.vtkMRMLTextNode | None = None
 
     def nodes(self) -> list[slicer.vtkMRMLNode]:
