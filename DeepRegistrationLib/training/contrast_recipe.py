@@ -1,4 +1,7 @@
-"""Contrast transfer T1 to T2, trained on pairs: pix2pix."""
+"""Contrast transfer T1 to T2, trained on pairs: pix2pix.
+
+Of the weights those whose names begin with `generator.` enter the catalogue.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +47,12 @@ class ContrastRecipe:
 
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            steps=6000, batch_size=16, draw_size=16, gradient_clip=50.0, average_decay=0.995
+            steps=6000,
+            batch_size=16,
+            draw_size=16,
+            learning_rate=1.5e-3,
+            gradient_clip=50.0,
+            average_decay=0.995,
         )
     )
     width: int = 24

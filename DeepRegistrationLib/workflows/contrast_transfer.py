@@ -9,10 +9,12 @@ free of the steps between slices.
 import numpy as np
 import torch
 
-from DeepRegistrationLib.geometry.canonical_grid import cube_geometry
+from DeepRegistrationLib.geometry.canonical_grid import HALF_EDGE, cube_geometry
 from DeepRegistrationLib.images.intensity import normalize_robust
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.models.catalog import find_model
+from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
 
@@ -22,7 +24,27 @@ MODEL_NAME = "fetal-t1-to-t2"
 _SLICES_AT_ONCE = 32
 
 
-def t2_like(brain: PreparedBrain, generator: ContrastGenerator, size: int = 64) -> PreparedBrain:
+def t1_to_t2(brain: PreparedBrain) -> PreparedBrain:
+    """Translates a prepared T1-weighted brain with the generator of the catalogue.
+
+    Args:
+        brain: T1-weighted, in any orientation.
+
+    Returns:
+        T2-like brain; see `t2_like`.
+
+    Raises:
+        InputError: the catalogue has no such model.
+        RegistrationError: its weights are missing or damaged.
+    """
+    generator = load_model(MODEL_NAME, brain.image.values.device)
+    grid = find_model(MODEL_NAME).input_grid
+    return t2_like(brain, generator, grid.size, grid.half_edge_radii)
+
+
+def t2_like(
+    brain: PreparedBrain, generator: ContrastGenerator, size: int = 64, half_edge: float = HALF_EDGE
+) -> PreparedBrain:
     """Translates a prepared T1-weighted brain.
 
     Args:
@@ -30,16 +52,17 @@ def t2_like(brain: PreparedBrain, generator: ContrastGenerator, size: int = 64) 
         generator: trained for T1 to T2, in evaluation mode, on the device of the brain.
         size: voxels along each edge of the cube on which slices are translated; a multiple of the generator's
             2^depth. The generator was trained at 64.
+        half_edge: from the centre to the first and to the last voxel centre of that cube [brain radii].
 
     Returns:
-        T2-like brain, image and mask on that cube (axes RAS, 3 radii wide), again 0.1..1 inside; centre and
+        T2-like brain, image and mask on that cube (axes RAS), again 0.1..1 inside; centre and
         radius are those of `brain`.
 
     Source: see the module; the mean of three directions is ours.
     """
     ras_from_brain = np.eye(4)
     ras_from_brain[:3, 3] = brain.centre_ras
-    cube = cube_geometry(size, brain.radius_mm, ras_from_brain)
+    cube = cube_geometry(size, brain.radius_mm, ras_from_brain, half_edge)
     image, mask = (resample(level, cube) for level in brain.level(float(cube.spacing_mm[0])))
     inside = mask.values > 0.5
     weight = inside.float()

@@ -13,8 +13,7 @@ from DeepRegistrationLib.images.brain_mask import find_brain_mask
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.models.catalog import model_catalog
-from DeepRegistrationLib.models.load import load_model
-from DeepRegistrationLib.workflows.contrast_transfer import MODEL_NAME, t2_like
+from DeepRegistrationLib.workflows.contrast_transfer import MODEL_NAME, t1_to_t2
 from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
 
 BRAINS = Path(__file__).resolve().parents[4] / "shared" / "data" / "fetal-brain"
@@ -77,7 +76,7 @@ def test_a_real_newborn_in_t1_is_like_its_t2_after_the_transfer():
             read_volume(BRAINS / "infant" / f"Template-Month0-{kind}.nii.gz") for kind in ("T1w", "T2w")
         )
     )
-    made = t2_like(t1, load_model(MODEL_NAME, CPU))
+    made = t1_to_t2(t1)
 
     def on_cube(brain):
         image, mask = brain.level(float(made.image.geometry.spacing_mm[0]))
