@@ -48,6 +48,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")
     ] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Begin with these weights (safetensors) instead of random ones.")
+    ] = None,
     device: Annotated[Device, typer.Option(help="auto takes a graphics card if there is one.")] = Device.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only errors.")] = False,
 ) -> None:
@@ -69,6 +72,7 @@ def train(
             devices,
             nodes,
             resume,
+            start_from,
             keep_going,
         )
         say(f"Weights: {weights}")

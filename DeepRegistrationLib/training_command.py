@@ -19,6 +19,7 @@ def run_training(
     devices: int,
     nodes: int,
     resume: bool,
+    start_from: Path | None,
     report: Report,
 ) -> Path:
     """Trains a network; see `training/run.py`.
@@ -45,4 +46,5 @@ def run_training(
             f"the atlas with: deepregistration data download {FETAL_ATLAS}"
         )
     recipe = make_recipe(TrainableNetwork(network), config)
-    return train(recipe, folder, output, Machines(_ACCELERATORS[device], devices, nodes), resume, report)
+    machines = Machines(_ACCELERATORS[device], devices, nodes)
+    return train(recipe, folder, output, machines, resume, report, start_from)

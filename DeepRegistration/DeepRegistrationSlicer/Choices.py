@@ -63,6 +63,9 @@ class MethodChoice(Enum):
 
     AUTO = FetalVolumeMethod.AUTO
     BANK = FetalVolumeMethod.BANK
+    POSE_NET = FetalVolumeMethod.POSE_NET
+    CORRECTION_NET = FetalVolumeMethod.CORRECTION_NET
+    VVR_DEEP = FetalVolumeMethod.VVR_DEEP
     VVR_GC = FetalVolumeMethod.VVR_GC
     VVR_PAA = FetalVolumeMethod.VVR_PAA
 
@@ -71,6 +74,9 @@ class MethodChoice(Enum):
         return {
             MethodChoice.AUTO: _("Automatic"),
             MethodChoice.BANK: _("Fast (contrast of the atlas)"),
+            MethodChoice.POSE_NET: _("Network only (one look)"),
+            MethodChoice.CORRECTION_NET: _("Networks only (with correction)"),
+            MethodChoice.VVR_DEEP: _("Networks, then refinement"),
             MethodChoice.VVR_GC: _("Baseline: aligned centres"),
             MethodChoice.VVR_PAA: _("Baseline: aligned principal axes"),
         }[self]
@@ -130,7 +136,7 @@ class SliceChoice(Enum):
 
 
 class HalfSpaceChoice(Enum):
-    """From which side a slice is seen."""
+    """To which side the normal of a slice points."""
 
     UNKNOWN = HalfSpace.UNKNOWN
     SUPERIOR = HalfSpace.SUPERIOR
@@ -139,9 +145,9 @@ class HalfSpaceChoice(Enum):
     def label(self) -> str:
         """Text in the list."""
         return {
-            HalfSpaceChoice.UNKNOWN: _("Unknown: show both poses that fit"),
-            HalfSpaceChoice.SUPERIOR: _("Its normal points to the head of the fetus"),
-            HalfSpaceChoice.INFERIOR: _("Its normal points to the feet of the fetus"),
+            HalfSpaceChoice.UNKNOWN: _("unknown (both poses that fit are shown)"),
+            HalfSpaceChoice.SUPERIOR: _("the head of the fetus"),
+            HalfSpaceChoice.INFERIOR: _("the feet of the fetus"),
         }[self]
 
 

@@ -30,34 +30,53 @@ class CorrectionSynthesis:
     translation: float = 0.3
 
 
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """B pairs with what is left between them.
+
+    Attributes:
+        images: (B, 2, n, n, n); channel 0 an atlas of similar age in its own pose, channel 1 the moving
+            brain; zero mean, unit variance each.
+        translation: (B, 3); where the centre of the atlas lies in the moving image [brain radii].
+    """
+
+    images: torch.Tensor
+    translation: torch.Tensor
+
+
 def synthesize_pairs(
     subjects: SubjectCubes,
+    atlases: SubjectCubes,
     chosen: torch.Tensor,
     rotation: torch.Tensor,
-    translation: torch.Tensor,
+    shift: torch.Tensor,
     size: int,
     settings: CorrectionSynthesis,
     generator: torch.Generator,
-) -> torch.Tensor:
+) -> Pairs:
     """Pairs with a known rest.
 
     Args:
-        subjects: S brains.
+        subjects: moving brains, whole or in part.
+        atlases: whole brains.
         chosen: (B / samples_per_brain,) long; which brain is moving in each group of pairs.
         rotation: (B, 3, 3); moving from atlas.
-        translation: (B, 3); of the moving image [brain radii].
+        shift: (B, 3); of the moving image's own centre [brain radii].
         size: voxels n along each edge.
         settings: how pairs vary.
         generator: source of randomness, on the device of everything else.
 
     Returns:
-        (B, 2, n, n, n); channel 0 an atlas of similar age in its own pose, channel 1 the moving brain; zero
-        mean, unit variance each.
+        B pairs.
     """
-    atlas = _atlas_of_similar_age(subjects, chosen, settings.age_difference_weeks, generator)
-    fixed = fixed_volumes(subjects, atlas, size).repeat_interleave(len(rotation) // len(chosen), 0)
-    moving = synthesize_volumes(subjects, chosen, rotation, translation, size, settings.moving, generator)
-    return torch.cat([fixed, moving], 1)
+    group = len(rotation) // len(chosen)
+    ages = subjects.ages_weeks[chosen]
+    atlas = _atlas_of_similar_age(atlases.ages_weeks, ages, settings.age_difference_weeks, generator)
+    fixed = fixed_volumes(atlases, atlas, size).repeat_interleave(group, 0)
+    moving = synthesize_volumes(subjects, chosen, rotation, shift, size, settings.moving, generator)
+    origin = subjects.origin[chosen].repeat_interleave(group, 0)
+    translation = shift + (rotation @ origin[..., None])[..., 0]
+    return Pairs(torch.cat([fixed, moving], 1), translation)
 
 
 def fixed_volumes(subjects: SubjectCubes, chosen: torch.Tensor, size: int) -> torch.Tensor:
@@ -68,11 +87,11 @@ def fixed_volumes(subjects: SubjectCubes, chosen: torch.Tensor, size: int) -> to
 
 
 def _atlas_of_similar_age(
-    subjects: SubjectCubes, chosen: torch.Tensor, weeks: float, generator: torch.Generator
+    atlas_ages: torch.Tensor, ages: torch.Tensor, weeks: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """(B,) long; a brain within some weeks of each chosen one, another one wherever there is one."""
-    apart = (subjects.ages_weeks[:, None] - subjects.ages_weeks[None]).abs()
-    other = ~torch.eye(len(subjects), dtype=torch.bool, device=apart.device)
+    """(B,) long; an atlas within some weeks of each age but not of the same one, wherever there is one."""
+    apart = (ages[:, None] - atlas_ages).abs()
+    other = apart > 0.1
     close = (apart <= weeks) & other
-    close = torch.where(close.any(1, keepdim=True), close, ~other)
-    return torch.multinomial(close[chosen].float(), 1, generator=generator)[:, 0]
+    close = torch.where(close.any(1, keepdim=True), close, other)
+    return torch.multinomial(close.float(), 1, generator=generator)[:, 0]

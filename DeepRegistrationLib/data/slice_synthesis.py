@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from DeepRegistrationLib.data.corruption import CorruptionSettings, corrupt
+from DeepRegistrationLib.data.foreign_tissue import ForeignTissueSettings, add_foreign_tissue
 from DeepRegistrationLib.data.random_contrast import ContrastSettings, random_contrast
 from DeepRegistrationLib.data.random_poses import SlicePoses
 from DeepRegistrationLib.data.random_shapes import (
@@ -30,6 +31,7 @@ class SliceSynthesis:
     Attributes:
         contrast: of the tissues.
         shape: of the brain.
+        foreign: tissue that is no brain.
         corruption: by the scanner.
         shift: largest error of the centre of the section along each axis of the plane [brain radii].
         thickness: largest thickness [brain radii]; 0.12 is 4 mm at week 28.
@@ -39,6 +41,7 @@ class SliceSynthesis:
 
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     shape: ShapeSettings = field(default_factory=ShapeSettings)
+    foreign: ForeignTissueSettings = field(default_factory=lambda: ForeignTissueSettings(share=0.15))
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
     shift: float = 0.08
     thickness: float = 0.15
@@ -90,6 +93,7 @@ def synthesize_slices(
     points = (points @ turned).reshape(len(chosen), -1, 3)
     values = sample(brains, cube_index(points, brains.shape[-1]))
     images = values.reshape(count, settings.profile, size, size).mean(1, keepdim=True)
+    images = add_foreign_tissue(images, in_plane, settings.foreign, generator)
     return standardized(corrupt(images, in_plane, settings.corruption, generator))
 
 

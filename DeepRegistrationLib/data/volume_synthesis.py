@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from DeepRegistrationLib.data.corruption import CorruptionSettings, corrupt
+from DeepRegistrationLib.data.foreign_tissue import ForeignTissueSettings, add_foreign_tissue
 from DeepRegistrationLib.data.random_contrast import ContrastSettings, random_contrast
 from DeepRegistrationLib.data.random_shapes import (
     ShapeSettings,
@@ -23,6 +24,7 @@ class VolumeSynthesis:
     Attributes:
         contrast: of the tissues.
         shape: of the brain.
+        foreign: tissue that is no brain.
         corruption: by the scanner.
         shift: standard deviation of the error of the centre along each axis [brain radii].
         samples_per_brain: samples that share a brain and its contrast, which costs most to draw; divides the
@@ -31,8 +33,9 @@ class VolumeSynthesis:
 
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     shape: ShapeSettings = field(default_factory=ShapeSettings)
+    foreign: ForeignTissueSettings = field(default_factory=ForeignTissueSettings)
     corruption: CorruptionSettings = field(default_factory=CorruptionSettings)
-    shift: float = 0.04
+    shift: float = 0.06
     samples_per_brain: int = 2
 
 
@@ -67,7 +70,9 @@ def synthesize_volumes(
     lengths = random_lengths(count, settings.shape, generator)
     moved = random_displacement(count, size, 3, settings.shape, generator).flatten(1, 3)
     images = pose_volumes(brains, rotation, translation, size, lengths, moved)
-    images = corrupt(images, cube_offsets(size, generator.device), settings.corruption, generator)
+    offsets = cube_offsets(size, generator.device)
+    images = add_foreign_tissue(images, offsets, settings.foreign, generator)
+    images = corrupt(images, offsets, settings.corruption, generator)
     return standardized(images)
 
 

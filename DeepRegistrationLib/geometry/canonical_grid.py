@@ -11,6 +11,10 @@ from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 HALF_EDGE = 1.5
 """From the centre to the first and to the last voxel centre [brain radii]: no brain reaches further."""
 
+STORED_SIZE = 48
+"""Voxels along each edge of the cube in which brains are kept before networks see them, turned and smaller;
+2.2 mm at week 28."""
+
 
 def cube_offsets(size: int, device: torch.device | None = None, half_edge: float = HALF_EDGE) -> torch.Tensor:
     """(n, n, n, 3) float32; offset (x, y, z) of each voxel from the centre [brain radii], order k, j, i."""

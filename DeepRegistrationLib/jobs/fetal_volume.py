@@ -9,9 +9,16 @@ class FetalVolumeMethod(StrEnum):
     """How the pose is found."""
 
     AUTO = "auto"
-    """Rotation bank, refinement of several candidates, then the chosen final measure: the default."""
+    """Rotation bank and networks propose, the best candidates are refined with the final measure: the
+    default."""
     BANK = "bank"
-    """Rotation bank and normalized correlation only: fastest, but needs the contrast of the atlas."""
+    """Rotation bank and normalized correlation only: fast, but needs the contrast of the atlas."""
+    POSE_NET = "pose-net"
+    """One look of Pose-Net: milliseconds, some degrees off."""
+    CORRECTION_NET = "correction-net"
+    """Pose-Net, then Correction-Net."""
+    VVR_DEEP = "vvr-deep"
+    """Pose-Net and Correction-Net, then refinement with the final measure."""
     VVR_GC = "vvr-gc"
     """Baseline of the paper: mutual information from aligned centres, SimpleITK."""
     VVR_PAA = "vvr-paa"

@@ -9,25 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from DeepRegistrationLib.losses.adversarial_loss import Judgements
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.patch_discriminator import PatchDiscriminator
-
-
-@dataclass(frozen=True, eq=False)
-class Judgements:
-    """What a discriminator says of one contrast; logits (B, 1, j, i) that a patch was measured.
-
-    Attributes:
-        for_generator: of made slices; with a gradient for the generator only.
-        of_made: of the same slices; with a gradient for the discriminator only.
-        of_true: of measured slices.
-    """
-
-    for_generator: torch.Tensor
-    of_made: torch.Tensor
-    of_true: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +77,7 @@ class PairedContrast(nn.Module):
         """
         given, wanted, mask = images.split(1, dim=1)
         made = _translated(self.generator, given, mask)
-        return PairedOutput(made, _judgements(self.discriminator, made, wanted, given))
+        return PairedOutput(made, _judgements(self.discriminator, made, mask, wanted, mask, given))
 
 
 class UnpairedContrast(nn.Module):
@@ -134,8 +121,8 @@ class UnpairedContrast(nn.Module):
             wanted_again=_translated(self.generator, made_given, wanted_mask),
             given_kept=_translated(self.back, given, given_mask),
             wanted_kept=_translated(self.generator, wanted, wanted_mask),
-            wanted_judgements=_judgements(self.discriminator, made, wanted),
-            given_judgements=_judgements(self.back_discriminator, made_given, given),
+            wanted_judgements=_judgements(self.discriminator, made, given_mask, wanted, wanted_mask),
+            given_judgements=_judgements(self.back_discriminator, made_given, wanted_mask, given, given_mask),
         )
 
 
@@ -147,15 +134,21 @@ def _translated(generator: ContrastGenerator, slices: torch.Tensor, mask: torch.
 def _judgements(
     discriminator: PatchDiscriminator,
     made: torch.Tensor,
+    made_mask: torch.Tensor,
     true: torch.Tensor,
+    true_mask: torch.Tensor,
     sources: torch.Tensor | None = None,
 ) -> Judgements:
     with _frozen(discriminator):
         for_generator = discriminator(made, sources)
+    patches = for_generator.shape[-2:]
     return Judgements(
         for_generator=for_generator.float(),
         of_made=discriminator(made.detach(), sources).float(),
         of_true=discriminator(true, sources).float(),
+        # a patch counts if there is brain in its middle
+        made_counted=F.adaptive_max_pool2d(made_mask, patches),
+        true_counted=F.adaptive_max_pool2d(true_mask, patches),
     )
 
 

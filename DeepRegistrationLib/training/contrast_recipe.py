@@ -12,7 +12,11 @@ import torch
 from DeepRegistrationLib.data.contrast_pairs import ContrastPairs, PairSettings, draw_pairs
 from DeepRegistrationLib.data.contrast_volume import ContrastVolume, load_contrast_volumes
 from DeepRegistrationLib.data.fetal_split import Split
-from DeepRegistrationLib.losses.adversarial_loss import AdversarialForm, discriminator_loss, generator_loss
+from DeepRegistrationLib.losses.adversarial_loss import (
+    AdversarialForm,
+    discriminator_loss,
+    paired_generator_loss,
+)
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.patch_discriminator import PatchDiscriminator
 from DeepRegistrationLib.training.adversarial_networks import PairedContrast, PairedOutput
@@ -51,7 +55,7 @@ class ContrastRecipe:
             batch_size=16,
             draw_size=16,
             learning_rate=1.5e-3,
-            gradient_clip=50.0,
+            gradient_clip=300.0,
             average_decay=0.995,
         )
     )
@@ -86,9 +90,10 @@ class ContrastRecipe:
     def loss(self, network: Callable[[torch.Tensor], PairedOutput], batch: ContrastPairs, epoch: int) -> Loss:
         """Both sides of the paper's loss."""
         out = network(torch.cat([batch.t1, batch.t2, batch.mask], dim=1))
-        judged = out.judgements
-        wanted = generator_loss(judged.for_generator, out.made, batch.t2, self.form, self.l1_weight)
-        caught = discriminator_loss(judged.of_true, judged.of_made, self.form)
+        wanted = paired_generator_loss(
+            out.judgements, out.made, batch.t2, batch.mask, self.form, self.l1_weight
+        )
+        caught = discriminator_loss(out.judgements, self.form)
         figures = {"difference [%]": _difference_percent(out.made, batch), "discriminator": caught.detach()}
         return Loss(wanted + caught, figures)
 

@@ -8,7 +8,7 @@ import torch
 
 from DeepRegistrationLib.data.contrast_pairs import PairSettings, draw_pairs
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.losses.adversarial_loss import AdversarialForm, discriminator_loss, judgement_loss
+from DeepRegistrationLib.losses.adversarial_loss import AdversarialForm, deception_loss, discriminator_loss
 from DeepRegistrationLib.losses.cycle_loss import cycle_loss, identity_loss, unpaired_generator_loss
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.patch_discriminator import PatchDiscriminator
@@ -108,8 +108,8 @@ class ContrastUnpairedRecipe:
         cycle = cycle_loss(batch.t1, out.given_again, batch.t2, out.wanted_again)
         identity = identity_loss(batch.t1, out.given_kept, batch.t2, out.wanted_kept)
         both = (out.wanted_judgements, out.given_judgements)
-        adversarial = sum(judgement_loss(judged.for_generator, True, self.form) for judged in both)
-        caught = sum(discriminator_loss(judged.of_true, judged.of_made, self.form) for judged in both)
+        adversarial = sum(deception_loss(judged, self.form) for judged in both)
+        caught = sum(discriminator_loss(judged, self.form) for judged in both)
         value = unpaired_generator_loss(adversarial, cycle, identity, self.cycle_weight, self.identity_share)
         return Loss(value + caught, {"cycle": cycle.detach(), "discriminators": caught.detach()})
 

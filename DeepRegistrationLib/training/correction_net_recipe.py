@@ -1,5 +1,6 @@
 """Correction-Net: what a first estimate left over."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from DeepRegistrationLib.networks.correction_net import CorrectionNet
 from DeepRegistrationLib.networks.rotation_heads import RotationHead
 from DeepRegistrationLib.networks.volume_encoders import VolumeEncoder
 from DeepRegistrationLib.training.angles import angle_figures, mean_angle_deg
-from DeepRegistrationLib.training.atlas_subjects import AtlasSubjects, load_atlas_subjects
 from DeepRegistrationLib.training.recipe import Loss, TrainingSettings
+from DeepRegistrationLib.workflows.atlas_subjects import AtlasSubjects, load_atlas_subjects
 
 _VALIDATION_SAMPLES = 192
 
@@ -68,7 +69,7 @@ class CorrectionNetRecipe:
         """Pairs of training weeks."""
         groups = count // self.synthesis.moving.samples_per_brain
         chosen = torch.randint(len(data.train), (groups,), generator=generator, device=generator.device)
-        return self._draw(data.train, chosen, generator)
+        return self._draw(data.train, _whole(data.train), chosen, generator)
 
     def loss(self, network: Callable, batch: CorrectionBatch, epoch: int) -> Loss:
         """Rotation loss plus weighted error of the translation."""
@@ -92,12 +93,11 @@ class CorrectionNetRecipe:
         self, network: Callable, data: AtlasSubjects, generator: torch.Generator
     ) -> dict[str, float]:
         """Errors of an unseen week against the training weeks as atlas."""
-        both = _joined(data.train, data.validation)
         groups = torch.arange(
             _VALIDATION_SAMPLES // self.synthesis.moving.samples_per_brain, device=generator.device
         )
-        unseen = len(data.train) + groups % len(data.validation)
-        batch = self._draw(both, unseen, generator)
+        chosen = groups % len(data.validation)
+        batch = self._draw(data.validation, _whole(data.train), chosen, generator)
         correction = network(batch.pairs)
         shift = (correction.translation - batch.translation).norm(dim=1)
         return {
@@ -106,23 +106,23 @@ class CorrectionNetRecipe:
         }
 
     def _draw(
-        self, subjects: SubjectCubes, chosen: torch.Tensor, generator: torch.Generator
+        self,
+        subjects: SubjectCubes,
+        atlases: SubjectCubes,
+        chosen: torch.Tensor,
+        generator: torch.Generator,
     ) -> CorrectionBatch:
         count, device = len(chosen) * self.synthesis.moving.samples_per_brain, generator.device
         rotation = small_rotations(count, math.radians(self.synthesis.rotation_deg), generator)
         uniform = torch.rand(count, 3, generator=generator, device=device)
-        translation = self.synthesis.translation * (2 * uniform - 1)
+        shift = self.synthesis.translation * (2 * uniform - 1)
         pairs = synthesize_pairs(
-            subjects, chosen, rotation, translation, self.grid_size, self.synthesis, generator
+            subjects, atlases, chosen, rotation, shift, self.grid_size, self.synthesis, generator
         )
-        return CorrectionBatch(pairs, rotation, translation)
+        return CorrectionBatch(pairs.images, rotation, pairs.translation)
 
 
-def _joined(first: SubjectCubes, second: SubjectCubes) -> SubjectCubes:
-    return SubjectCubes(
-        intensity=torch.cat([first.intensity, second.intensity]),
-        mask=torch.cat([first.mask, second.mask]),
-        tissues=torch.cat([first.tissues, second.tissues]),
-        ages_weeks=torch.cat([first.ages_weeks, second.ages_weeks]),
-        names=(*first.names, *second.names),
-    )
+@functools.lru_cache(maxsize=4)
+def _whole(subjects: SubjectCubes) -> SubjectCubes:
+    """The brains that are whole: atlases are."""
+    return subjects.taken([i for i, origin in enumerate(subjects.origin) if not origin.any()])

@@ -14,8 +14,8 @@ from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.networks.rotation_heads import RotationHead
 from DeepRegistrationLib.networks.volume_encoders import VolumeEncoder
 from DeepRegistrationLib.training.angles import angle_figures, mean_angle_deg
-from DeepRegistrationLib.training.atlas_subjects import AtlasSubjects, load_atlas_subjects
 from DeepRegistrationLib.training.recipe import Loss, TrainingSettings
+from DeepRegistrationLib.workflows.atlas_subjects import AtlasSubjects, load_atlas_subjects
 
 _VALIDATION_SAMPLES = 192
 

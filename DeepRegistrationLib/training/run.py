@@ -10,7 +10,8 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.progress import Report, keep_going
@@ -46,6 +47,7 @@ def train(
     machines: Machines,
     resume: bool = False,
     report: Report = keep_going,
+    start_from: Path | None = None,
 ) -> Path:
     """Trains a network.
 
@@ -60,6 +62,7 @@ def train(
         machines: where it runs; with several processes every one of them calls this function.
         resume: continue from the last checkpoint in the folder; the loss goes on as if nothing had happened.
         report: receives progress; returns False to stop.
+        start_from: weights of an earlier training of the same network to begin with; None is random.
 
     Returns:
         The file with the weights.
@@ -73,6 +76,8 @@ def train(
     settings = recipe.training
     lightning.seed_everything(settings.seed, verbose=False)
     module = RecipeModule(recipe, data)
+    if start_from is not None:
+        _begin_with(start_from, module)
     if machines.devices * machines.nodes > 1:
         share_batch_norms(module.network)
     progress = TrainingProgress(report, settings.steps)
@@ -148,6 +153,16 @@ def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> Path | None:
             f"same settings again (they are in {RECIPE}), or name another folder."
         )
     return checkpoint
+
+
+def _begin_with(weights: Path, module: RecipeModule) -> None:
+    try:
+        module.network.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as err:
+        raise InputError(
+            f"The weights '{weights}' cannot be begun with: {err}. Name a {WEIGHTS} of a training of the "
+            "same network with the same settings."
+        ) from err
 
 
 def _write_weights(module: RecipeModule, trainer: lightning.Trainer, folder: Path) -> None:

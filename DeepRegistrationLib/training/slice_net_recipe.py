@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from DeepRegistrationLib.data.random_contrast import ContrastSettings
 from DeepRegistrationLib.data.random_poses import half_space_slices
 from DeepRegistrationLib.data.slice_synthesis import SliceSynthesis, synthesize_slices
 from DeepRegistrationLib.data.subjects import SubjectCubes
@@ -13,8 +14,8 @@ from DeepRegistrationLib.losses.slice_loss import nearer_twin, slice_loss
 from DeepRegistrationLib.networks.rotation_heads import RotationHead
 from DeepRegistrationLib.networks.slice_net import CENTRE_POSITION, SliceNet
 from DeepRegistrationLib.training.angles import angle_figures, mean_angle_deg
-from DeepRegistrationLib.training.atlas_subjects import AtlasSubjects, load_atlas_subjects
 from DeepRegistrationLib.training.recipe import Loss, TrainingSettings
+from DeepRegistrationLib.workflows.atlas_subjects import AtlasSubjects, load_atlas_subjects
 
 _VALIDATION_SAMPLES = 512
 
@@ -53,7 +54,9 @@ class SliceNetRecipe:
     position_weight: float = 2.0
     middle: float = 0.7
     semi_axes: tuple[float, float, float] = (0.9, 1.15, 0.95)
-    synthesis: SliceSynthesis = field(default_factory=SliceSynthesis)
+    synthesis: SliceSynthesis = field(
+        default_factory=lambda: SliceSynthesis(contrast=ContrastSettings(remapped=0.15, from_tissues=0.25))
+    )
 
     def network(self) -> SliceNet:
         """A new slice net."""
@@ -65,7 +68,7 @@ class SliceNetRecipe:
 
     def load(self, data: Path, device: torch.device) -> AtlasSubjects:
         """The weeks of the atlas in the folder `data`."""
-        return load_atlas_subjects(data, device)
+        return load_atlas_subjects(data, device, own_frame=False)
 
     def draw(self, data: AtlasSubjects, count: int, generator: torch.Generator) -> SliceBatch:
         """Slices of the training weeks."""

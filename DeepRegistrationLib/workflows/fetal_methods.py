@@ -7,10 +7,12 @@ import numpy as np
 
 from DeepRegistrationLib.atlases.brain_growth import age_of_brain_volume_weeks, brain_volume_ml
 from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
-from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings, FinalMeasure
+from DeepRegistrationLib.models.catalog import ModelStamp
 from DeepRegistrationLib.progress import StageProgress
 from DeepRegistrationLib.workflows import fetal_pose_search as pose_search
 from DeepRegistrationLib.workflows.fetal_confidence import PoseEvidence
+from DeepRegistrationLib.workflows.fetal_network_methods import propose, propose_if_installed
 from DeepRegistrationLib.workflows.fetal_volume_baselines import register_baseline
 from DeepRegistrationLib.workflows.prepared_atlas import PreparedAtlas, prepare_atlas
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
@@ -29,17 +31,19 @@ class FoundPose:
     similarity: dict[str, float]
     evidence: PoseEvidence
     history: dict[str, list[float]]
+    models: tuple[ModelStamp, ...] = ()
 
 
-def by_rotation_bank(
+def by_search(
     ages: FetalAtlas,
     subject: PreparedBrain,
     atlas: PreparedAtlas,
     settings: FetalVolumeSettings,
     stages: StageProgress,
 ) -> FoundPose:
-    """Bank, candidates, medium and fine refinement; chooses the age on the way when it is not given."""
+    """Bank (and networks) propose, all candidates are refined; chooses the age on the way if not given."""
     any_contrast = settings.method == FetalVolumeMethod.AUTO
+    scale = _scale(subject, atlas, settings)
     stages.enter(SEARCH)
     bank = atlas.bank
     stages.advance(0.4)
@@ -47,25 +51,69 @@ def by_rotation_bank(
         atlas.brain,
         subject,
         bank,
-        _scale(subject, atlas, settings),
+        scale,
         settings.candidates,
         3 if any_contrast else 1,
-        lambda fraction: stages.advance(0.4 + 0.6 * fraction),
+        lambda fraction: stages.advance(0.4 + 0.5 * fraction),
+    )
+    candidates = pose_search.rivals(found, atlas.brain)
+    proposal = propose_if_installed(atlas.brain, subject, scale) if any_contrast else None
+    if proposal is not None:
+        candidates = pose_search.stack_poses(candidates, proposal.pose)
+    return _refined(
+        ages,
+        subject,
+        atlas,
+        candidates,
+        settings,
+        settings.measure if any_contrast else None,
+        stages,
+        found,
+        proposal.models if proposal is not None else (),
     )
 
+
+def by_networks(
+    ages: FetalAtlas,
+    subject: PreparedBrain,
+    atlas: PreparedAtlas,
+    settings: FetalVolumeSettings,
+    stages: StageProgress,
+) -> FoundPose:
+    """Pose-Net, with or without Correction-Net and refinement, as the method says."""
+    stages.enter(SEARCH)
+    corrected = settings.method != FetalVolumeMethod.POSE_NET
+    proposal = propose(atlas.brain, subject, _scale(subject, atlas, settings), corrected)
+    if settings.method == FetalVolumeMethod.VVR_DEEP:
+        candidates = pose_search.with_half_turns(proposal.pose, atlas.brain)
+        return _refined(
+            ages, subject, atlas, candidates, settings, settings.measure, stages, None, proposal.models
+        )
+    stages.enter(REFINE)
+    return _judged(subject, atlas, proposal.pose, {}, proposal.models)
+
+
+def _refined(
+    ages: FetalAtlas,
+    subject: PreparedBrain,
+    atlas: PreparedAtlas,
+    candidates: pose_search.PoseBatch,
+    settings: FetalVolumeSettings,
+    measure: FinalMeasure | None,
+    stages: StageProgress,
+    found: pose_search.PoseSearch | None,
+    models: tuple[ModelStamp, ...],
+) -> FoundPose:
+    """Medium level for all candidates, the age if it is not given, fine level for the best one."""
     stages.enter(REFINE)
     poses, medium, history = pose_search.refine_medium(
-        atlas.brain,
-        subject,
-        pose_search.rivals(found, atlas.brain),
-        lambda fraction: stages.advance(0.5 * fraction),
+        atlas.brain, subject, candidates, lambda fraction: stages.advance(0.5 * fraction)
     )
     order = pose_search.best_distinct(poses.rotation, medium, 2, pose_search.DIFFERENT_POSE_DEG)
     pose, value = poses[order[:1]], float(medium[order[0]])
     runner_up = float(medium[order[1]]) if len(order) > 1 else 0.0
     if settings.gestational_age_weeks is None:
         atlas, pose, value = _best_age(ages, atlas, subject, pose, value, stages)
-    measure = settings.measure if any_contrast else None
     fine, fine_value, fine_history = pose_search.refine_fine(
         atlas.brain, subject, pose, measure, lambda fraction: stages.advance(0.7 + 0.3 * fraction)
     )
@@ -80,11 +128,12 @@ def by_rotation_bank(
         evidence=PoseEvidence(
             local_correlation=value,
             runner_up=runner_up,
-            agreement=pose_search.agreement(found, pose.rotation[0]),
+            agreement=None if found is None else pose_search.agreement(found, pose.rotation[0]),
             brain_volume_ml=atlas.brain.volume_ml * math.exp(3 * float(fine.log_scale[0])),
             turned_deg=pose_search.angle_deg(pose.rotation[0], fine.rotation[0]),
         ),
         history={"medium": history, "fine": fine_history},
+        models=models,
     )
 
 
@@ -127,24 +176,35 @@ def by_baseline(
         settings.seed,
         stages.advance,
     )
-    subject_from_atlas = np.linalg.inv(atlas_from_subject)
-    start = pose_search.pose_from_matrix(subject_from_atlas, atlas.brain, subject)
+    pose = pose_search.pose_from_matrix(np.linalg.inv(atlas_from_subject), atlas.brain, subject)
+    return _judged(subject, atlas, pose, {"mutual-information": value})
+
+
+def _judged(
+    subject: PreparedBrain,
+    atlas: PreparedAtlas,
+    answer: pose_search.PoseBatch,
+    similarity: dict[str, float],
+    models: tuple[ModelStamp, ...] = (),
+) -> FoundPose:
+    """An answer that stays as it is; refining it and its half turns shows how far it may be trusted."""
     poses, medium, _ = pose_search.refine_medium(
-        atlas.brain, subject, pose_search.with_half_turns(start, atlas.brain)
+        atlas.brain, subject, pose_search.with_half_turns(answer, atlas.brain)
     )
     return FoundPose(
-        subject_from_atlas=subject_from_atlas,
-        subject_from_atlas_rigid=subject_from_atlas,
+        subject_from_atlas=answer.moving_from_fixed(),
+        subject_from_atlas_rigid=answer.rigid().moving_from_fixed(),
         atlas=atlas,
-        similarity={"mutual-information": value, "local-correlation (medium)": float(medium[0])},
+        similarity={**similarity, "local-correlation (medium)": float(medium[0])},
         evidence=PoseEvidence(
             local_correlation=float(medium[0]),
             runner_up=float(medium[1:].max()),
             agreement=None,
             brain_volume_ml=atlas.brain.volume_ml * math.exp(3 * float(poses.log_scale[0])),
-            turned_deg=pose_search.angle_deg(start.rotation[0], poses.rotation[0]),
+            turned_deg=pose_search.angle_deg(answer.rotation[0], poses.rotation[0]),
         ),
         history={},
+        models=models,
     )
 
 

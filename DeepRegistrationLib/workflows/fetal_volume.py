@@ -22,7 +22,14 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings, TransformModel
 from DeepRegistrationLib.progress import Report, StageProgress, keep_going
 from DeepRegistrationLib.workflows.fetal_confidence import judge
-from DeepRegistrationLib.workflows.fetal_methods import REFINE, SEARCH, by_baseline, by_rotation_bank
+from DeepRegistrationLib.workflows.fetal_methods import (
+    REFINE,
+    SEARCH,
+    by_baseline,
+    by_networks,
+    by_search,
+)
+from DeepRegistrationLib.workflows.fetal_network_methods import NETWORK_METHODS
 from DeepRegistrationLib.workflows.prepared_atlas import prepare_atlas
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
 from DeepRegistrationLib.workflows.result import NamedTransform, RegistrationResult
@@ -84,8 +91,10 @@ def register(
 
     if settings.method in _BASELINES:
         pose = by_baseline(subject, atlas, settings, stages)
+    elif settings.method in NETWORK_METHODS:
+        pose = by_networks(inputs.atlas, subject, atlas, settings, stages)
     else:
-        pose = by_rotation_bank(inputs.atlas, subject, atlas, settings, stages)
+        pose = by_search(inputs.atlas, subject, atlas, settings, stages)
 
     stages.enter(_CARRY)
     chosen = pose.atlas.source
@@ -132,6 +141,7 @@ def register(
             "seed": settings.seed,
         },
         history=pose.history,
+        models=pose.models,
     )
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from DeepRegistrationLib.data.corruption import CorruptionSettings
+from DeepRegistrationLib.data.foreign_tissue import ForeignTissueSettings
 from DeepRegistrationLib.data.random_contrast import ContrastSettings
 from DeepRegistrationLib.data.random_shapes import ShapeSettings
 from DeepRegistrationLib.data.subjects import SubjectCubes
@@ -11,6 +12,7 @@ from DeepRegistrationLib.geometry.canonical_grid import cube_offsets
 
 PLAIN_CONTRAST = ContrastSettings(remapped=0.0, from_tissues=0.0, gamma=0.0)
 PLAIN_SHAPE = ShapeSettings(size=0.0, stretch=0.0, deformation=0.0)
+NOTHING_FOREIGN = ForeignTissueSettings(share=0.0)
 PLAIN_SCANNER = CorruptionSettings(bias=0.0, blur=0.0, noise=0.0, cut=0.0)
 
 
@@ -33,6 +35,7 @@ def subjects_with(
         mask=ball.expand(len(points), 1, -1, -1, -1).contiguous(),
         tissues=tissues,
         ages_weeks=torch.arange(len(points)) * 2.0 + 22,
+        origin=torch.zeros(len(points), 3),
         names=tuple(f"subject {index}" for index in range(len(points))),
     )
 

@@ -9,6 +9,7 @@ from DeepRegistrationLib.geometry.canonical_grid import square_offsets
 from DeepRegistrationLib.geometry.rotation_sets import uniform_random_rotations
 from DeepRegistrationLib.geometry.slice_mirror import in_half_space, mirrored
 from Testing.Lib.data.synthetic_subjects import (
+    NOTHING_FOREIGN,
     PLAIN_CONTRAST,
     PLAIN_SCANNER,
     PLAIN_SHAPE,
@@ -17,7 +18,13 @@ from Testing.Lib.data.synthetic_subjects import (
 )
 
 PLAIN = SliceSynthesis(
-    PLAIN_CONTRAST, PLAIN_SHAPE, PLAIN_SCANNER, shift=0.0, thickness=0.0, slices_per_brain=1
+    PLAIN_CONTRAST,
+    PLAIN_SHAPE,
+    NOTHING_FOREIGN,
+    PLAIN_SCANNER,
+    shift=0.0,
+    thickness=0.0,
+    slices_per_brain=1,
 )
 POINT = torch.tensor([0.3, -0.4, 0.25])
 

@@ -1,8 +1,11 @@
+import dataclasses
+
 import pytest
 import torch
 
-from DeepRegistrationLib.data.correction_synthesis import CorrectionSynthesis, synthesize_pairs
+from DeepRegistrationLib.data.correction_synthesis import CorrectionSynthesis, Pairs, synthesize_pairs
 from DeepRegistrationLib.data.corruption import CorruptionSettings, corrupt
+from DeepRegistrationLib.data.foreign_tissue import ForeignTissueSettings, add_foreign_tissue
 from DeepRegistrationLib.data.random_contrast import ContrastSettings, random_contrast
 from DeepRegistrationLib.data.random_poses import small_rotations
 from DeepRegistrationLib.data.random_shapes import ShapeSettings, random_displacement, random_lengths
@@ -11,7 +14,13 @@ from DeepRegistrationLib.data.tissues import TISSUES, tissue_maps
 from DeepRegistrationLib.data.volume_synthesis import VolumeSynthesis
 from DeepRegistrationLib.geometry.canonical_grid import cube_offsets
 from DeepRegistrationLib.geometry.rotations import geodesic_distance
-from Testing.Lib.data.synthetic_subjects import PLAIN_CONTRAST, PLAIN_SCANNER, PLAIN_SHAPE, subjects_with
+from Testing.Lib.data.synthetic_subjects import (
+    NOTHING_FOREIGN,
+    PLAIN_CONTRAST,
+    PLAIN_SCANNER,
+    PLAIN_SHAPE,
+    subjects_with,
+)
 
 POINTS = ((0.5, -0.3, 0.2), (-0.2, 0.6, -0.4), (0.1, 0.2, 0.7))
 
@@ -119,15 +128,37 @@ def test_tissues_share_the_mask_among_them():
     assert torch.equal(cortex, mask & ((labels == 112) | (labels == 113)))
 
 
-def test_the_atlas_of_a_pair_is_another_brain_of_similar_age_in_its_own_pose():
-    subjects = subjects_with(*POINTS)  # 22, 24 and 26 weeks
-    plain = VolumeSynthesis(PLAIN_CONTRAST, PLAIN_SHAPE, PLAIN_SCANNER, samples_per_brain=1)
+def pairs_of_week_22(rotation: torch.Tensor, shift: torch.Tensor, origin: torch.Tensor) -> Pairs:
+    atlases = subjects_with(*POINTS)  # 22, 24 and 26 weeks
+    subjects = dataclasses.replace(atlases, origin=origin.expand(3, 3))
+    plain = VolumeSynthesis(PLAIN_CONTRAST, PLAIN_SHAPE, NOTHING_FOREIGN, PLAIN_SCANNER, samples_per_brain=1)
     settings = CorrectionSynthesis(moving=plain, age_difference_weeks=2.5)
-    eye = torch.eye(3).expand(8, 3, 3)
-    pairs = synthesize_pairs(
-        subjects, torch.zeros(8, dtype=torch.long), eye, torch.zeros(8, 3), 32, settings, generator()
-    )
+    chosen = torch.zeros(len(rotation), dtype=torch.long)
+    return synthesize_pairs(subjects, atlases, chosen, rotation, shift, 32, settings, generator())
+
+
+def test_the_atlas_of_a_pair_is_another_brain_of_similar_age_in_its_own_pose():
+    rotation = small_rotations(8, 0.5, generator())
+    pairs = pairs_of_week_22(rotation, torch.zeros(8, 3), torch.zeros(3))
     # of week 22 only week 24 is close enough: its blob is in channel 0
-    flat = pairs[:, 0].flatten(1)
-    where = cube_offsets(32).reshape(-1, 3)[flat.argmax(1)]
+    where = cube_offsets(32).reshape(-1, 3)[pairs.images[:, 0].flatten(1).argmax(1)]
     assert torch.allclose(where, torch.tensor(POINTS[1]).expand(8, 3), atol=0.08)
+
+
+def test_what_is_left_of_a_pair_counts_from_the_centre_of_the_whole_brain():
+    rotation = small_rotations(8, 0.5, generator())
+    shift = 0.1 * torch.randn(8, 3, generator=generator(1))
+    origin = torch.tensor([0.05, -0.1, 0.2])
+    pairs = pairs_of_week_22(rotation, shift, origin)
+    assert torch.allclose(pairs.translation, shift + rotation @ origin, atol=1e-6)
+
+
+def test_foreign_tissue_lies_beside_the_brain_and_leaves_it_alone():
+    offsets = cube_offsets(24)
+    brain = (offsets.norm(dim=-1) < 0.9).float().expand(60, 1, 24, 24, 24)
+    settings = ForeignTissueSettings(share=0.5)
+    shown = add_foreign_tissue(brain, offsets, settings, generator())
+    assert torch.equal(shown[brain > 0], brain[brain > 0])
+    changed = (shown != brain).flatten(1).any(1)
+    assert 15 < int(changed.sum()) < 45
+    assert torch.equal(add_foreign_tissue(brain, offsets, NOTHING_FOREIGN, generator()), brain)

@@ -5,6 +5,7 @@ from DeepRegistrationLib.data.volume_synthesis import VolumeSynthesis, pose_volu
 from DeepRegistrationLib.geometry.canonical_grid import cube_offsets
 from DeepRegistrationLib.geometry.rotation_sets import uniform_random_rotations
 from Testing.Lib.data.synthetic_subjects import (
+    NOTHING_FOREIGN,
     PLAIN_CONTRAST,
     PLAIN_SCANNER,
     PLAIN_SHAPE,
@@ -12,7 +13,7 @@ from Testing.Lib.data.synthetic_subjects import (
     subjects_with,
 )
 
-PLAIN = VolumeSynthesis(PLAIN_CONTRAST, PLAIN_SHAPE, PLAIN_SCANNER, samples_per_brain=2)
+PLAIN = VolumeSynthesis(PLAIN_CONTRAST, PLAIN_SHAPE, NOTHING_FOREIGN, PLAIN_SCANNER, samples_per_brain=2)
 POINTS = ((0.5, -0.3, 0.2), (-0.2, 0.6, -0.4), (0.1, 0.2, 0.7))
 
 

@@ -4,11 +4,12 @@ import torch
 from DeepRegistrationLib import cli_train
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.networks.rotation_heads import RotationHead
-from DeepRegistrationLib.training.atlas_subjects import load_atlas_subjects
 from DeepRegistrationLib.training.random_stream import generator_for
 from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe, recipe_as_dict
+from DeepRegistrationLib.workflows.atlas_subjects import load_atlas_subjects
 
 CPU = torch.device("cpu")
+# the networks of poses; those of the contrast transfer have tests of their own
 SMALL = {
     TrainableNetwork.POSE_NET: "grid_size = 16",
     TrainableNetwork.CORRECTION_NET: "grid_size = 16",
@@ -56,7 +57,7 @@ def test_a_config_file_with_a_mistake_is_refused_by_name(tmp_path, text, message
         make_recipe(TrainableNetwork.POSE_NET, config)
 
 
-@pytest.mark.parametrize("network", TrainableNetwork)
+@pytest.mark.parametrize("network", SMALL)
 def test_every_recipe_draws_learns_and_validates(network, subjects, tmp_path):
     config = tmp_path / "recipe.toml"
     config.write_text(SMALL[network])
@@ -72,7 +73,7 @@ def test_every_recipe_draws_learns_and_validates(network, subjects, tmp_path):
     assert 0 < figures["mean angle [deg]"] <= 180
 
 
-@pytest.mark.parametrize("network", TrainableNetwork)
+@pytest.mark.parametrize("network", SMALL)
 def test_the_settings_of_a_network_build_it_again(network):
     recipe = make_recipe(network)
     module = recipe.network()
@@ -94,6 +95,8 @@ def test_cubes_are_centred_and_scaled_to_the_brain(subjects):
     expected = 4 / 3 * torch.pi / (3 * size / (size - 1)) ** 3
     assert torch.allclose(share, share.new_full((len(share),), expected), rtol=0.03)
     line = torch.linspace(-1.5, 1.5, size)
+    assert (subjects.train.origin[0] == 0).all()
+    assert (subjects.train.origin[2].abs() > 0.01).any()
     for axes in ((1, 2, 3), (1, 2, 4), (1, 3, 4)):
         weight = mask.sum(axes)
         assert (weight @ line / weight.sum(1)).abs().max() < 0.02
@@ -105,3 +108,12 @@ def test_a_folder_without_a_validation_week_is_refused(tmp_path):
     write_phantom_atlas(tmp_path, weeks=(24,), spacing_mm=5.0)
     with pytest.raises(InputError, match="has no week for validation; found weeks 24"):
         load_atlas_subjects(tmp_path, CPU)
+
+
+def test_parts_of_a_brain_in_the_frame_of_the_whole_lie_where_they_are(a_phantom_atlas_folder):
+    subjects = load_atlas_subjects(a_phantom_atlas_folder, CPU, own_frame=False).train
+    whole, without_fluid, cerebrum = subjects.mask[:3]
+    assert (subjects.origin == 0).all()
+    for part in (without_fluid, cerebrum):
+        assert (part <= whole + 0.05).all()
+        assert part.sum() < 0.95 * whole.sum()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.networks.pose_net import PoseNet
@@ -89,6 +89,24 @@ def test_a_training_is_not_overwritten_and_not_resumed_with_other_settings(
     other = make_recipe(TrainableNetwork.POSE_NET, config(steps=4))
     with pytest.raises(InputError, match=r"started with other settings \(training\)"):
         train(other, a_phantom_atlas_folder, tmp_path / "run", ONE, resume=True)
+
+
+def test_a_training_can_begin_with_the_weights_of_another(config, a_phantom_atlas_folder, tmp_path):
+    # without a step's rate the weights stay what they were
+    still = make_recipe(TrainableNetwork.POSE_NET, config(steps=1, rate=0.0))
+    first = train(still, a_phantom_atlas_folder, tmp_path / "first", ONE)
+    trained = load_file(first)
+    for tensor in trained.values():
+        tensor += tensor.dtype.is_floating_point
+    save_file(trained, tmp_path / "start.safetensors")
+    second = train(
+        still, a_phantom_atlas_folder, tmp_path / "second", ONE, start_from=tmp_path / "start.safetensors"
+    )
+    name = "rotation.linear.bias"
+    assert torch.allclose(load_file(second)[name], trained[name])
+    other = make_recipe(TrainableNetwork.SLICE_NET)
+    with pytest.raises(InputError, match="cannot be begun with"):
+        train(other, a_phantom_atlas_folder, tmp_path / "third", ONE, start_from=first)
 
 
 def test_two_processes_learn_what_one_learns_with_twice_the_batch(config, a_phantom_atlas_folder, tmp_path):
