@@ -83,12 +83,13 @@ class SliceBank:
         self.centres = torch.cat(centres)  # (N D, 3)
 
     def proposals(
-        self, slice_image: torch.Tensor, slice_from_pixel: np.ndarray, count: int
+        self, slice_image: torch.Tensor, slice_mask: torch.Tensor, slice_from_pixel: np.ndarray, count: int
     ) -> SliceProposals:
         """The planes that fit a slice best, by each channel.
 
         Args:
             slice_image: (J, I); the slice, 0 outside the object, at about the resolution of the sections.
+            slice_mask: (J, I); 1 where the slice shows the object, else 0.
             slice_from_pixel: (3, 3); position [mm, scaled to the atlas] from (column, row, 1), relative to
                 the centroid of what it shows.
             count: how many for each channel.
@@ -96,7 +97,7 @@ class SliceBank:
         Returns:
             Up to twice as many, those of the first channel first; they may lie close together.
         """
-        queries, turned = self._queries(slice_image, slice_from_pixel)  # (C, Q, P), (Q, 3, 3)
+        queries, turned = self._queries(slice_image, slice_mask, slice_from_pixel)  # (C, Q, P), (Q, 3, 3)
         found = []
         for channel in range(len(queries)):
             scores = torch.cat([part[channel].to(queries) @ queries[channel].T for part in self.sections])
@@ -133,13 +134,16 @@ class SliceBank:
         total = weight.sum(-1, keepdim=True).clamp(min=1e-6)
         shift = (weight @ self._plane) / total  # (n, D, 3) in the plane
         origin = origin + torch.einsum("nda,ndab->ndb", shift, frames)
-        images = sections(image_and_mask[0], geometry, centre_ras, frames, origin, self._plane)
         size = len(self.line)
-        features = section_features(images.reshape(-1, size, size)).flatten(2)[..., self.disk]
+        images, masks = (
+            sections(values, geometry, centre_ras, frames, origin, self._plane).reshape(-1, size, size)
+            for values in image_and_mask
+        )
+        features = section_features(images, masks).flatten(2)[..., self.disk]
         return _normalized(features), origin.reshape(-1, 3)
 
     def _queries(
-        self, slice_image: torch.Tensor, slice_from_pixel: np.ndarray
+        self, slice_image: torch.Tensor, slice_mask: torch.Tensor, slice_from_pixel: np.ndarray
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(C, Q, P) views of the slice turned within its plane, seen from both sides, and the (Q, 3, 3)."""
         turned = turns_and_sides(self.turns).to(slice_image)
@@ -149,8 +153,9 @@ class SliceBank:
         ij = points @ linear.T + torch.as_tensor(matrix[:2, 2].copy()).to(points)
         ijk = torch.cat([ij, torch.zeros_like(ij[..., :1])], -1)
         size = len(self.line)
-        images = sample(slice_image[None, None, None], ijk.reshape(1, 1, 1, -1, 3), padding="zeros")
-        features = section_features(images.reshape(-1, size, size)).flatten(2)[..., self.disk]
+        both = torch.stack([slice_image, slice_mask])[None, :, None]
+        images, masks = sample(both, ijk.reshape(1, 1, 1, -1, 3), padding="zeros").reshape(2, -1, size, size)
+        features = section_features(images, masks).flatten(2)[..., self.disk]
         return _normalized(features), turned
 
 
@@ -232,16 +237,21 @@ def turns_and_sides(turns: int) -> torch.Tensor:
     return torch.cat([front, back])
 
 
-def section_features(images: torch.Tensor) -> torch.Tensor:
-    """What is compared: intensity, and the strength of edges, which depends less on the contrast.
+def section_features(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """What is compared: intensity, and the strength of edges, which does not depend on the contrast's sign.
+
+    For the edges the surroundings take the object's mean, so that the outline counts alike whether the tissue
+    at the surface is dark or bright.
 
     Args:
-        images: (N, n, n).
+        images: (N, n, n); 0 outside the object.
+        masks: (N, n, n); 1 inside.
 
     Returns:
         (2, N, n, n).
     """
-    rows, columns = torch.gradient(images, dim=(1, 2))
+    mean = images.sum((1, 2)) / masks.sum((1, 2)).clamp(min=1e-6)
+    rows, columns = torch.gradient(images - mean[:, None, None] * masks, dim=(1, 2))
     return torch.stack([images, (rows.square() + columns.square()).sqrt()])
 
 

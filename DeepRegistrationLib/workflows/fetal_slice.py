@@ -128,7 +128,7 @@ def register(
             "slice_thickness_mm": part.thickness_mm,
             "candidates": settings.candidates,
             "initial_pose": "given" if settings.initial_pose is not None else None,
-            "followed": found.evidence.rival is None,
+            "followed": found.followed,
             "mask": "found automatically" if inputs.mask is None else "given",
             "device": str(settings.device),
             "seed": settings.seed,
@@ -149,24 +149,20 @@ def _prepare(
     if inputs.mask is not None:
         check_same_grid(inputs.mask, inputs.moving)
     image = slices_along_k(inputs.moving)
+    mask = None if inputs.mask is None else slices_along_k(inputs.mask)
     index = settings.slice_index
-    if inputs.mask is not None:
-        mask = slices_along_k(inputs.mask)
-    else:
-        image = image if index is None else one_slice(image, index)
-        mask = find_brain_mask(image)
-    pixel_mm2 = float(np.prod(image.geometry.spacing_mm[:2]))
-    areas_mm2 = (mask.values != 0).sum((1, 2)).cpu().numpy() * pixel_mm2
+    if index is not None:
+        image, mask = one_slice(image, index), None if mask is None else one_slice(mask, index)
+    mask = mask or find_brain_mask(image)
+    areas_mm2 = _areas_mm2(mask)
     showing = int((areas_mm2 >= _SMALLEST_AREA_MM2).sum())
     stack = settings.as_stack == StackMode.STACK or (
         settings.as_stack == StackMode.AUTO and index is None and showing > 1
     )
-    if not stack and len(areas_mm2) > 1:
-        index = int(areas_mm2.argmax()) if index is None else index
+    if not stack and index is None:
+        index = int(areas_mm2.argmax())
         image, mask = one_slice(image, index), one_slice(mask, index)
-        areas_mm2 = areas_mm2[index : index + 1]
-    elif not stack:
-        index = 0 if index is None else index
+        areas_mm2 = _areas_mm2(mask)
     if areas_mm2.max() < _SMALLEST_AREA_MM2:
         raise InputError(
             f"The slice of '{inputs.moving.name}' shows {areas_mm2.max():.0f} mm^2 of brain; at least "
@@ -174,6 +170,11 @@ def _prepare(
             "middle of the brain, or another mask."
         )
     return image, prepare_slice(image, mask, settings.slice_thickness_mm, device), None if stack else index
+
+
+def _areas_mm2(mask: Volume) -> np.ndarray:
+    """(K,); area that each slice shows [mm^2]."""
+    return (mask.values != 0).sum((1, 2)).cpu().numpy() * float(np.prod(mask.geometry.spacing_mm[:2]))
 
 
 def _on_slices(

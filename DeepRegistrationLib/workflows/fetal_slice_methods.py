@@ -48,8 +48,12 @@ _ASKED_SLICES = 6
 """Slices of a stack of which the bank is asked: those that show most of the brain."""
 _AGES_TRIED_WEEKS = (22.5, 27.0, 31.5, 36.0)
 """Four ages stay in memory; between them the fitted size makes up for the rest."""
-FOLLOWED_SIMILARITY = 0.5
-"""A pose that was followed and fits less well than this is searched anew."""
+_USUAL_SIZE_CHANGE, _SIZE_COST = 0.05, 0.008
+"""Brains of one age differ by 5 % in length; so much similarity weighs as much as that."""
+FOLLOWED_SIMILARITY, FOLLOWED_RIVAL = 0.5, 0.9
+"""A pose that was followed is searched anew where it fits less well than the first, or where turned by
+quarters it fits nearly as well."""
+_RIVAL_ITERATIONS = 5
 _FOLLOWED_DEG, _FOLLOWED_RADII = 25.0, 0.5
 """Further from the slice before the pose is searched anew."""
 
@@ -65,6 +69,7 @@ class FoundSlicePose:
         evidence: what the confidence rests on.
         history: level -> best similarity after each iteration.
         models: names of the networks that were asked.
+        followed: the pose of the slice before was refined, nothing was searched.
     """
 
     poses: PoseBatch
@@ -73,6 +78,7 @@ class FoundSlicePose:
     evidence: SliceEvidence
     history: dict[str, list[float]]
     models: tuple[str, ...] = ()
+    followed: bool = False
 
 
 # a bank takes a second and 33 MB; it is worth keeping for the next slice
@@ -128,9 +134,14 @@ def find_pose(
             advance((number + fraction) / len(entries))
 
         found = _at_one_age(prepare_atlas(files, device), part, settings, part_done)
-        if best is None or float(found.similarity[0]) > float(best.similarity[0]):
+        if best is None or _age_fit(found) > _age_fit(best):
             best = found
     return best
+
+
+def _age_fit(found: FoundSlicePose) -> float:
+    """Similarity, less what a size speaks against that is unusual at the age."""
+    return float(found.similarity[0]) - _SIZE_COST * (found.evidence.size_change / _USUAL_SIZE_CHANGE) ** 2
 
 
 def _at_one_age(
@@ -209,12 +220,19 @@ def _follow(
     units = (_FOLLOWED_DEG, _FOLLOWED_RADII * atlas.brain.radius_mm)
     if float(values[0]) < FOLLOWED_SIMILARITY or float(distance(poses, start, *units)[0]) > 1:
         return None
+    coarse = make_level(atlas.brain, part, scale, COARSE)
+    turned, turned_values, _ = coarse.refine(_quarter_turns(poses, part), iterations=_RIVAL_ITERATIONS)
+    images = stack_poses(poses, mirrored(poses, part))
+    rival = rival_of(turned, turned_values, coarse.score(poses), images, atlas.brain)
+    if rival > FOLLOWED_RIVAL:
+        return None
     return FoundSlicePose(
         poses=poses,
         similarity=values,
         atlas=atlas,
-        evidence=_evidence(atlas, part, poses, None, None, settings),
+        evidence=_evidence(atlas, part, poses, rival, None, settings),
         history={"medium": medium, "fine": fine},
+        followed=True,
     )
 
 
@@ -292,7 +310,7 @@ def _evidence(
     atlas: PreparedAtlas,
     part: PreparedSlice,
     answer: PoseBatch,
-    rival: float | None,
+    rival: float,
     agreement: float | None,
     settings: FetalSliceSettings,
 ) -> SliceEvidence:

@@ -10,7 +10,6 @@ import itertools
 import math
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
@@ -145,7 +144,7 @@ def _slice_pose(number: int, start: PoseBatch, motion: torch.Tensor, similarity:
     return SlicePose(
         index=number,
         matrix=_moved(start, motion).rigid().moving_from_fixed(),
-        turned_deg=float(np.degrees(motion[:3].norm())),
+        turned_deg=math.degrees(float(motion[:3].norm())),
         moved_mm=float(motion[3:].norm()),
         similarity=similarity,
     )

@@ -55,8 +55,8 @@ def bank_proposals(
     Returns:
         Poses, first those found by intensity, then as many found by edges; their scores (N,).
     """
-    image, _ = part.level(atlas.radius_mm / _BANK_PIXELS / scale)
-    found = bank.proposals(image.values[0], part.pixel_positions(image, scale), count)
+    image, mask = part.level(atlas.radius_mm / _BANK_PIXELS / scale)
+    found = bank.proposals(image.values[0], mask.values[0], part.pixel_positions(image, scale), count)
     return _poses(found.slice_from_atlas, found.centre, atlas, part, scale), found.score
 
 

@@ -182,7 +182,7 @@ def _with_exact_twins(
 def rival_of(
     poses: PoseBatch, values: torch.Tensor, answer: torch.Tensor, images: PoseBatch, atlas: PreparedBrain
 ) -> float:
-    """How well the best different pose fits, relative to the answer, at the medium level: 0 to 1."""
+    """How well the best different pose fits, relative to the answer, at one level: 0 to about 1."""
     apart = _apart(poses, images, atlas, _DIFFERENT_DEG, _DIFFERENT_RADII) > 1
     if not bool(apart.any()):
         return 0.0

@@ -23,14 +23,13 @@ class SliceEvidence:
 
     Attributes:
         similarity: mean squared local correlation at the finest level, 0..1.
-        rival: how well the best different pose fits relative to the answer, 0..1; None if none was looked
-            for, because the pose was followed from the slice before.
+        rival: how well the best different pose fits relative to the answer, 0 (none came near) to about 1.
         agreement: share of the candidates near the answer that ended at it, 0..1; None if there were none.
         size_change: logarithm of the fitted size relative to the size expected from the age.
     """
 
     similarity: float
-    rival: float | None
+    rival: float
     agreement: float | None
     size_change: float
 
@@ -44,9 +43,8 @@ def judge_slice(evidence: SliceEvidence) -> Confidence:
     Returns:
         Value, word and reason; the reason names the weakest piece of evidence.
     """
-    rival = 0.0 if evidence.rival is None else evidence.rival
     parts = {
-        "rival": _step(-rival, -_RIVAL_HALF, _RIVAL_WIDTH),
+        "rival": _step(-evidence.rival, -_RIVAL_HALF, _RIVAL_WIDTH),
         "similarity": _step(evidence.similarity, _SIMILARITY_HALF, _SIMILARITY_WIDTH),
         "size": _step(-abs(evidence.size_change), -_SIZE_HALF, _SIZE_WIDTH),
         "agreement": 1.0
@@ -65,16 +63,14 @@ def judge_slice(evidence: SliceEvidence) -> Confidence:
 
 
 def _reason(trust: Trust, weakest: str, evidence: SliceEvidence) -> str:
-    if evidence.rival is None:
-        fits = "It was followed from the pose of the slice before, and fits there"
-    elif evidence.rival == 0:
+    if evidence.rival == 0:
         fits = "No other place in the atlas fits nearly as well"
     else:
         fits = f"The best other place in the atlas fits {100 * (1 - evidence.rival):.0f} % less well"
     if trust == Trust.HIGH:
         return f"{fits}."
     why = {
-        "rival": f"another place in the atlas fits {100 * (evidence.rival or 0):.0f} % as well",
+        "rival": f"another place in the atlas fits {100 * evidence.rival:.0f} % as well",
         "similarity": f"its structures hardly match the atlas ({evidence.similarity:.2f} of 1)",
         "size": f"its size differs by {100 * abs(math.expm1(evidence.size_change)):.0f} % from the atlas",
         "agreement": "searches that began near this place ended elsewhere",
