@@ -25,7 +25,9 @@ _SIZES = {
     _TORCH: "200 MB, with support for NVIDIA graphics cards 3 GB",
     "scipy": "40 MB",
     "matplotlib": "20 MB",
+    "monai": "2 MB",
     "pynrrd": "less than 1 MB",
+    "safetensors": "1 MB",
 }
 # Slicer is built with these; another version of them can break it
 _NEVER_REPLACED = ("numpy", "SimpleITK")

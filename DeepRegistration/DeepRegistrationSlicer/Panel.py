@@ -253,11 +253,18 @@ class Panel(VTKObservationMixin):
             button.toolTip = reason or page.purpose
             if self._fetch is None:
                 self._progress.hint(reason or "")
+        self._fitTabs(page)
         # a job of one tab is cancelled before another is chosen
         self.ui.jobTabs.tabBar().enabled = not isRunning
         if self._parameters is not None:
             for other in self.pages.values():
                 other.update(self._parameters, self._fetch is not None)
+
+    def _fitTabs(self, shown: PanelPage) -> None:
+        """The tabs are as high as the one shown, not as the highest."""
+        for job, page in self.pages.items():
+            height = qt.QSizePolicy.Preferred if page is shown else qt.QSizePolicy.Ignored
+            self.forms[job].widget.setSizePolicy(qt.QSizePolicy.Preferred, height)
 
     def _reasonNotToRegister(self) -> str | None:
         try:

@@ -91,7 +91,7 @@ class PanelFetalSlice(VTKObservationMixin):
         count = _sliceCount(chosen.subject)
         setRowVisible(self._ui, "slices", count != 1)
         setRowVisible(self._ui, "number", count != 1 and chosen.slices == SliceChoice.NUMBER)
-        self._ui.numberSpinBox.suffix = _(" of 0 to {last}").format(last=count - 1) if count else ""
+        self._ui.numberSpinBox.suffix = _("  (0 to {last})").format(last=count - 1) if count else ""
         self._ui.measureSelector.enabled = self._ui.measureLabel.enabled = chosen.method.name in (
             "AUTO",
             "BANK",

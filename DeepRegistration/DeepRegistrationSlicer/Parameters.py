@@ -92,7 +92,7 @@ class FetalSliceParameters:
         slices: which slices of it.
         number: of the slice, from 0.
         mask: brain mask; None finds the brain automatically.
-        halfSpace: from which side the slice is seen.
+        halfSpace: to which side the normal of the slice points.
         atlas: what it is registered to.
         method: how the pose is found.
         measure: similarity of the last refinement.

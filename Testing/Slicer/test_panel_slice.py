@@ -118,7 +118,7 @@ def test_a_stack_offers_its_slices_and_a_single_slice_does_not(a_tab, a_slice):
     assert not isShown(ui.numberSpinBox)
     choose(ui.slicesSelector, SliceChoice.NUMBER)
     assert isShown(ui.numberSpinBox)
-    assert ui.numberSpinBox.text == "0 of 0 to 8"
+    assert ui.numberSpinBox.text == "0  (0 to 8)"
     ui.numberSpinBox.value = 9
     assert "has no slice 9" in ui.registerButton.toolTip
 

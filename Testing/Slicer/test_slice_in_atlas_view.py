@@ -1,5 +1,9 @@
 """The views of a slice in an atlas, with Slicer's own layout logic and slice logics, drawn off-screen."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import slicer
@@ -19,8 +23,8 @@ from DeepRegistrationSlicer.SliceInAtlasView import (
     showSliceInAtlas,
 )
 from DeepRegistrationSlicer.SlicePose import movePose
-from vtk.util.numpy_support import vtk_to_numpy
 
+from Testing.Slicer.conftest import ROOT
 from Testing.Slicer.nodes import bentBy, rotation
 from Testing.Slicer.slices import ScriptedWorker, sliceRequest, sliceVolume
 
@@ -153,26 +157,13 @@ def test_layouts_are_registered_once(layout):
     assert layout.IsLayoutDescription(layoutOf("Green"))
 
 
-def test_slicers_slice_logic_draws_the_slice_in_its_view(layout, a_result):
-    showSliceInAtlas(a_result)
-    logic = slicer.vtkMRMLSliceLogic()
-    logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
-    logic.SetMRMLScene(slicer.mrmlScene)
-    logic.AddSliceNode(SLICE_VIEW)
-    logic.GetSliceNode().SetDimensions(64, 64, 1)
-    logic.UpdatePipeline()
-    assert shownPixels(logic) > 0
-    away = planeOfView(SLICE_VIEW)
-    away[:3, 3] += 50 * away[:3, 2]
-    logic.GetSliceNode().GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(away))
-    logic.GetSliceNode().UpdateMatrices()
-    assert shownPixels(logic) == 0
-    logic.SetMRMLScene(None)
-
-
-def shownPixels(logic) -> int:
-    """Pixels of a slice view that show the volume in its background."""
-    logic.GetBackgroundLayer().UpdateTransforms()
-    reslice = logic.GetBackgroundLayer().GetReslice()
-    reslice.Update()
-    return int(np.count_nonzero(vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars())))
+def test_the_slice_is_drawn_in_its_view_and_in_3d(a_phantom, tmp_path):
+    """In a process of its own: views that draw do not outlive their scene."""
+    command = [sys.executable, "-m", "Testing.Slicer.drawn_slice", str(a_phantom / "atlas"), str(tmp_path)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    drawn = json.loads(said.stdout)
+    assert drawn["grey pixels"] > 100
+    assert drawn["pixels of the slice in 3D"] > 100
+    assert drawn["pixels of the brain in 3D"] > 100
+    assert drawn["grey pixels beside the slice"] == 0
