@@ -91,11 +91,15 @@ def _reason(trust: Trust, weakest: str, evidence: PoseEvidence) -> str:
     if trust == Trust.MODERATE:
         return None
         f"Another orientation scores only somewhat lower ({fits}). Check the overlay before you rely on it."
+    if weakest == "stability":
+        return (
+            f"The orientation is not settled: refining it turned it by {evidence.turned_deg:.1f} degrees. "
+            "Choose the method 'auto', or give a brain mask and the gestational age."
+        )
     why = {
         "margin": f"another orientation fits almost as well ({fits})",
         "correlation": f"its structures hardly match ({evidence.local_correlation:.2f} of 1)",
         "size": f"its size is {evidence.brain_volume_ml:.0f} mL, fetal brains have 50 to 650 mL",
-        "stability": f"the last refinement still turned it by {evidence.turned_deg:.1f} degrees",
     }[weakest]
     return (
         f"This does not look like a fetal brain, or the mask missed it: {why}. "
