@@ -89,8 +89,10 @@ def _reason(trust: Trust, weakest: str, evidence: PoseEvidence) -> str:
     if trust == Trust.HIGH:
         return f"The next best orientation scores far lower ({fits})."
     if trust == Trust.MODERATE:
-        return None
-        f"Another orientation scores only somewhat lower ({fits}). Check the overlay before you rely on it."
+        return (
+            f"Another orientation scores only somewhat lower ({fits}). "
+            "Check the overlay before you rely on it."
+        )
     if weakest == "stability":
         return (
             f"The orientation is not settled: refining it turned it by {evidence.turned_deg:.1f} degrees. "
