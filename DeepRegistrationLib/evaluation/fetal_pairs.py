@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
+from DeepRegistrationLib.data.fetal_split import Split, split_of
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
+
+NEWBORN_WEEKS = 40.0
+"""Age that the growth of the brain tells from the volume of the newborn templates, 492 mL [weeks]."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,12 @@ class StudyPair:
         masked_already: the image is zero outside the brain, which then is the mask.
         atlas: atlas to register to.
         gestational_age_weeks: told to the registration; None if it has to find out.
+        unseen: no network was trained on the subject.
+        aligned_with_atlas: subject and atlas share one space, so the right map is the identity.
+        as_t2: the image is T1-weighted and made to look T2-weighted before it is registered.
+        labels: tissue labels on the grid of `moving`; None if there are none.
+        twin: image of the same brain in the same space, whose registration tells the pose better; None if
+            the subject's own does.
     """
 
     name: str
@@ -30,6 +40,16 @@ class StudyPair:
     masked_already: bool
     atlas: FetalAtlas
     gestational_age_weeks: float | None
+    unseen: bool = True
+    aligned_with_atlas: bool = False
+    as_t2: bool = False
+    labels: Path | None = None
+    twin: Path | None = None
+
+    @property
+    def source(self) -> AtlasFiles:
+        """The subject as if it were an atlas of its own."""
+        return AtlasFiles(self.moving, self.mask, self.labels, self.gestational_age_weeks)
 
 
 def find_pairs(data: Path, groups: tuple[PairGroup, ...] = tuple(PairGroup)) -> list[StudyPair]:
@@ -49,6 +69,7 @@ def find_pairs(data: Path, groups: tuple[PairGroup, ...] = tuple(PairGroup)) -> 
         PairGroup.STA: _atlas_weeks,
         PairGroup.SPINA_BIFIDA: _spina_bifida,
         PairGroup.NEWBORN: _newborn,
+        PairGroup.NEWBORN_TO_FETAL: _newborn_to_fetal,
         PairGroup.FETUS: _fetus,
     }
     return [pair for group in groups for pair in finders[group](data)]
@@ -71,6 +92,8 @@ def _atlas_weeks(data: Path) -> list[StudyPair]:
                 masked_already=False,
                 atlas=_atlas_of(neighbour),
                 gestational_age_weeks=entry.gestational_age_weeks,
+                labels=entry.labels,
+                unseen=split_of(entry.gestational_age_weeks) == Split.TEST,
             )
         )
     return pairs
@@ -102,8 +125,41 @@ def _spina_bifida(data: Path) -> list[StudyPair]:
 
 
 def _newborn(data: Path) -> list[StudyPair]:
+    t1, t2 = _newborn_templates(data)
+    atlas = FetalAtlas.from_files(t2)
+    return [
+        StudyPair("newborn T1 to T2", PairGroup.NEWBORN, t1, None, True, atlas, None, aligned_with_atlas=True)
+    ]
+
+
+def _newborn_to_fetal(data: Path) -> list[StudyPair]:
+    t1, t2 = _newborn_templates(data)
+    last = FetalAtlas.from_folder(data / "sta").files[-1]
+    week = f"STA{last.gestational_age_weeks:.0f}"
+
+    def pair(kind: str, moving: Path, as_t2: bool, twin: Path | None) -> StudyPair:
+        return StudyPair(
+            f"newborn {kind} to {week}",
+            PairGroup.NEWBORN_TO_FETAL,
+            moving,
+            None,
+            True,
+            _atlas_of(last),
+            NEWBORN_WEEKS,
+            as_t2=as_t2,
+            twin=twin,
+        )
+
+    return [
+        pair("T2", t2, False, None),
+        pair("T1", t1, False, t2),
+        pair("T1 as T2", t1, True, t2),
+    ]
+
+
+def _newborn_templates(data: Path) -> tuple[Path, Path]:
     t1, t2 = (_existing(data / "infant" / f"Template-Month0-{kind}.nii.gz") for kind in ("T1w", "T2w"))
-    return [StudyPair("newborn T1 to T2", PairGroup.NEWBORN, t1, None, True, FetalAtlas.from_files(t2), None)]
+    return t1, t2
 
 
 def _fetus(data: Path) -> list[StudyPair]:

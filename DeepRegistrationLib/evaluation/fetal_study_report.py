@@ -1,37 +1,40 @@
-"""The tables and the figure of the fetal study, from its trials."""
+"""The tables and figures of the fetal volume study, from its trials."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from DeepRegistrationLib.evaluation.metrics import (
     FAILURE_DEG,
     bin_names,
-    bin_of,
-    failures,
     largest_disagreement_deg,
     summarize,
 )
-from DeepRegistrationLib.evaluation.trials import AS_IT_IS, Trial
+from DeepRegistrationLib.evaluation.pair_group import PairGroup
+from DeepRegistrationLib.evaluation.paper_tables import VOLUMES_MEAN_DEG
+from DeepRegistrationLib.evaluation.study_figures import draw_boxes
+from DeepRegistrationLib.evaluation.study_tables import (
+    ERROR_HEAD,
+    bin_table,
+    confidence_table,
+    error_cells,
+    in_order,
+    per_bin,
+    table,
+)
+from DeepRegistrationLib.evaluation.trials import AS_IT_IS, KNOWN_POSE, Trial
 from DeepRegistrationLib.evaluation.turned_subject import Draw
-from DeepRegistrationLib.geometry.rigid import rotation_error_deg
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod
 
-PAPER_TABLE_2_DEG = {
-    "paper: VVR-GC": (2.42, 45.39, 149.91, 177.0, 174.87, 177.2),
-    "paper: VVR-PAA": (95.54, 131.1, 128.44, 129.68, 131.15, 141.44),
-    "paper: Pose-Net, geodesic": (10.08, 11.44, 12.43, 13.46, 16.46, 34.19),
-    "paper: Correction-Net": (4.54, 4.45, 4.83, 4.82, 6.33, 19.42),
-    "paper: VVR-Deep": (2.42, 2.35, 2.43, 2.36, 4.84, 20.44),
-}
-"""Mean errors [degrees] in six bins of the size of the rotation; Salehi et al., 2018, table 2."""
-_SMALLEST_SHOWN_DEG = 0.01
+FIGURE, AGE_FIGURE, CONTRAST_FIGURE = "rotation_errors.png", "errors_by_age.png", "errors_by_contrast.png"
+_BASELINES = (FetalVolumeMethod.VVR_GC, FetalVolumeMethod.VVR_PAA)
+_NETWORKS = (FetalVolumeMethod.POSE_NET, FetalVolumeMethod.CORRECTION_NET)
+"""Methods whose answer is that of a network, without refinement."""
 
 
 def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
-    """Writes `study.md` and `rotation_errors.png`.
+    """Writes `study.md` and its figures.
 
     Args:
         trials: of the study; those of the subject as it is are references and no results.
@@ -40,109 +43,208 @@ def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
     Returns:
         Path of `study.md`.
     """
-    turned = [trial for trial in trials if trial.draw != AS_IT_IS]
+    turned = [trial for trial in trials if trial.draw not in (AS_IT_IS, KNOWN_POSE)]
+    uniform = [trial for trial in turned if trial.draw == Draw.UNIFORM]
+    fetal = [trial for trial in turned if trial.group in _FETAL]
+    unseen = [trial for trial in fetal if trial.unseen]
+    figures = draw_volume_figures(turned, output)
     sections = [
         "# Fetal volume to atlas: the study",
         _INTRODUCTION,
         "## Per group and method, rotations uniform over SO(3)",
-        _table("group", [trial for trial in turned if trial.draw == Draw.UNIFORM]),
-        "## Mean rotation error in degrees, by the size of the rotation",
+        _group_table(uniform, lambda trial: trial.group, "group"),
+        "## By the size of the rotation",
         _BINS_NOTE,
-        _bin_table(turned),
-        "![Rotation errors](rotation_errors.png)",
+        bin_table(errors_per_bin(unseen), VOLUMES_MEAN_DEG),
+        _shown("Rotation errors", FIGURE, figures),
+        "### All brains, also those that networks were trained on",
+        bin_table(errors_per_bin(fetal)),
+        "## By age",
+        "Mean rotation error and standard deviation in degrees, failures; brains that networks never saw.",
+        age_table(unseen),
+        _shown("Errors by age", AGE_FIGURE, figures),
+        "## Other contrast",
+        _CONTRAST_NOTE,
+        contrast_table(turned),
+        _shown("Errors by contrast", CONTRAST_FIGURE, figures),
+        "## Confidence",
+        "Over every brain of the study. An alarm below a confidence that 5 % of the good results fall below.",
+        _confidence(turned),
         "## The reconstructed fetus",
         "Neither mask nor age was given.",
         _fetus_text(turned),
-        "## The newborn templates",
-        _newborn_text(trials),
         "## Per pair",
-        _table("pair", [trial for trial in turned if trial.draw == Draw.UNIFORM]),
+        _group_table(uniform, lambda trial: trial.pair, "pair"),
     ]
-    _draw_boxes(turned, output / "rotation_errors.png")
     path = output / "study.md"
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    path.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
     return path
 
 
+_FETAL = (PairGroup.STA, PairGroup.SPINA_BIFIDA, PairGroup.FETUS)
 _INTRODUCTION = (
     "Each subject is turned, moved by up to 15 mm along each axis, and resampled onto an oblique grid. The "
-    "error is the difference between its registration and that of the subject as it is, by the same method: "
-    "rotation in degrees, translation in mm at the brain's centre. A failure is more than "
-    f"{FAILURE_DEG:.0f} degrees; it is trusted if its confidence is not low. Means stand with their standard "
-    "deviations."
+    "error is the difference from the known pose: the identity where subject and atlas share a space, else "
+    "what `auto` finds for the subject as it is. *Change* is the difference from the same method's result "
+    "for the subject as it is: how much the answer depends on the pose. Rotations are in degrees, "
+    f"translations in mm at the brain's centre. A failure is more than {FAILURE_DEG:.0f} degrees; it is "
+    "trusted if its confidence is not low. Means stand with their standard deviations."
 )
 _BINS_NOTE = (
-    "CRL atlas and spina bifida pairs. Rotations drawn per bin are counted beside the uniform ones, of which "
-    "less than 1 % are below 30 degrees. The paper's rows are its Table 2 (400 samples of 40 fetuses, their "
-    "poses checked by hand); its six bins hold roughly equal counts, so the columns correspond in order and "
-    "not exactly in angle."
+    "Brains that no network was trained on or chosen by: weeks 26, 31 and 35, the spina bifida atlas, the "
+    "reconstructed fetus. Rotations drawn per bin are counted beside the uniform ones, of which less than "
+    "1 % are below 30 degrees. The paper's rows are the means of its Table 2 (400 samples of 40 fetuses, "
+    "their poses checked by hand); its six bins hold roughly equal counts, so the columns correspond in "
+    "order and not exactly in angle."
+)
+_CONTRAST_NOTE = (
+    "The newborn templates T2 and T1, which share one space, and the T1 template made to look like T2 "
+    "(`fetal-t1-to-t2`, trained without newborns), against the last week of the fetal atlas."
 )
 
 
-def _table(attribute: str, trials: Sequence[Trial]) -> str:
-    rows = [
-        f"| {attribute} | method | n | rotation mean [deg] | median | max "
-        "| translation mean [mm] | median | max | failures | trusted failures | low trust | seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name in _in_order(getattr(trial, attribute) for trial in trials):
-        for method in _in_order(trial.method for trial in trials):
-            chosen = [t for t in trials if getattr(t, attribute) == name and t.method == method]
+def errors_per_bin(trials: Sequence[Trial]) -> dict[str, list[list[float]]]:
+    """Method -> rotation errors [degrees] in the six bins of the rotation's size."""
+    found = {}
+    for method in in_order(trial.method for trial in trials):
+        chosen = [trial for trial in trials if trial.method == method]
+        found[method] = per_bin(
+            (trial.turned_deg for trial in chosen), (trial.rotation_error_deg for trial in chosen)
+        )
+    return found
+
+
+def age_table(trials: Sequence[Trial]) -> str:
+    """Rows: methods; columns: ages."""
+    ages = _ages(trials)
+    rows = []
+    for method in in_order(trial.method for trial in trials):
+        cells = []
+        for age in ages:
+            errors = [t.rotation_error_deg for t in trials if t.method == method and _age(t) == age]
+            summary = summarize(errors)
+            failed = error_cells(errors, errors)[-1] if errors else ""
+            cells.append(
+                f"{summary.mean:.2f} +- {summary.standard_deviation:.2f}; {failed} of {summary.count}"
+                if errors
+                else "-"
+            )
+        rows.append([method, *cells])
+    return table(["method", *ages], rows)
+
+
+def contrast_table(trials: Sequence[Trial]) -> str:
+    """Rows: contrast and method; the newborn templates against the fetal atlas."""
+    chosen = [trial for trial in trials if trial.group == PairGroup.NEWBORN_TO_FETAL]
+    return _group_table(chosen, lambda trial: trial.pair, "pair")
+
+
+def _shown(title: str, file: str, figures: set[str]) -> str:
+    return f"![{title}]({file})" if file in figures else ""
+
+
+def draw_volume_figures(turned: Sequence[Trial], output: Path) -> set[str]:
+    """Box plots by the size of the rotation, by age and by contrast; like figures 4, 7 and 8 of the paper.
+
+    Args:
+        turned: trials of turned subjects.
+        output: folder.
+
+    Returns:
+        Names of the files that were written: what is not part of the run has no figure.
+    """
+    unseen = [trial for trial in turned if trial.unseen and trial.group in _FETAL]
+    errors = errors_per_bin(unseen)
+    drawn = {
+        FIGURE: draw_boxes(_families(errors), bin_names(), output / FIGURE, "size of the rotation [degrees]")
+    }
+    ages = _ages(unseen)
+    by_age = {
+        method: [
+            [t.rotation_error_deg for t in unseen if t.method == method and _age(t) == age] for age in ages
+        ]
+        for method in errors
+    }
+    drawn[AGE_FIGURE] = draw_boxes(_families(by_age), ages, output / AGE_FIGURE, "gestational age [weeks]")
+    newborn = [trial for trial in turned if trial.group == PairGroup.NEWBORN_TO_FETAL]
+    pairs = in_order(trial.pair for trial in newborn)
+    by_contrast = {
+        method: [
+            [t.rotation_error_deg for t in newborn if t.method == method and t.pair == pair] for pair in pairs
+        ]
+        for method in in_order(trial.method for trial in newborn)
+    }
+    drawn[CONTRAST_FIGURE] = draw_boxes(
+        _families(by_contrast), pairs, output / CONTRAST_FIGURE, "image and atlas"
+    )
+    return {name for name, done in drawn.items() if done}
+
+
+def _families(by_method: dict[str, list[list[float]]]) -> dict[str, dict[str, list[list[float]]]]:
+    """One panel for networks alone, one for what is refined, one for the baselines."""
+    networks = {name: boxes for name, boxes in by_method.items() if name in _NETWORKS}
+    baselines = {name: boxes for name, boxes in by_method.items() if name in _BASELINES}
+    refined = {name: boxes for name, boxes in by_method.items() if name not in {**networks, **baselines}}
+    return {"searched or refined": refined, "networks alone": networks, "baselines of the paper": baselines}
+
+
+def _age(trial: Trial) -> str:
+    return "not told" if np.isnan(trial.gestational_age_weeks) else f"{trial.gestational_age_weeks:g}"
+
+
+def _ages(trials: Sequence[Trial]) -> list[str]:
+    return sorted({_age(trial) for trial in trials}, key=lambda age: (age == "not told", age))
+
+
+def _group_table(trials: Sequence[Trial], name_of: Callable[[Trial], str], title: str) -> str:
+    rows = []
+    for name in in_order(map(name_of, trials)):
+        for method in in_order(trial.method for trial in trials):
+            chosen = [t for t in trials if name_of(t) == name and t.method == method]
             if chosen:
-                rows.append(f"| {name} | {method} | {_cells(chosen)} |")
-    return "\n".join(rows)
+                rows.append([name, method, *_cells(chosen)])
+    head = [
+        title,
+        "method",
+        *ERROR_HEAD,
+        "trusted failures",
+        "low trust",
+        "change median [deg]",
+        "max",
+        "seconds",
+    ]
+    return table(head, rows)
 
 
-def _cells(trials: Sequence[Trial]) -> str:
-    rotation = summarize(trial.rotation_error_deg for trial in trials)
-    translation = summarize(trial.translation_error_mm for trial in trials)
-    low = [trial for trial in trials if trial.trust in ("low", "")]
-    failed = failures(trial.rotation_error_deg for trial in trials)
-    caught = failures(trial.rotation_error_deg for trial in low)
-    cells = [
-        str(rotation.count),
-        f"{rotation.mean:.2f} +- {rotation.standard_deviation:.2f}",
-        f"{rotation.median:.2f}",
-        f"{rotation.maximum:.2f}",
-        f"{translation.mean:.2f} +- {translation.standard_deviation:.2f}",
-        f"{translation.median:.2f}",
-        f"{translation.maximum:.2f}",
-        str(failed),
-        str(failed - caught),
-        str(len(low)),
+def _cells(trials: Sequence[Trial]) -> list[str]:
+    errors = [trial.rotation_error_deg for trial in trials]
+    low = [trial.trust in ("low", "") for trial in trials]
+    trusted_failures = sum(
+        not error <= FAILURE_DEG and not caught for error, caught in zip(errors, low, strict=True)
+    )
+    change = summarize(trial.change_deg for trial in trials)
+    return [
+        *error_cells(errors, [trial.translation_error_mm for trial in trials]),
+        str(trusted_failures),
+        str(sum(low)),
+        f"{change.median:.2f}",
+        f"{change.maximum:.2f}",
         f"{np.median([trial.seconds for trial in trials]):.1f}",
     ]
-    return " | ".join(cells)
 
 
-def _bin_table(trials: Sequence[Trial]) -> str:
-    rows = ["| method | " + " | ".join(bin_names()) + " |", "|---" * (1 + len(bin_names())) + "|"]
-    for method in _in_order(trial.method for trial in trials):
-        cells = []
-        for errors in _errors_per_bin(trials, method):
-            summary = summarize(errors)
-            text = (
-                f"{summary.mean:.2f}, max {summary.maximum:.2f}; {failures(errors)} of {summary.count} failed"
-            )
-            cells.append(text if errors else "-")
-        rows.append(f"| {method} | " + " | ".join(cells) + " |")
-    for name, values in PAPER_TABLE_2_DEG.items():
-        rows.append(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
-    return "\n".join(rows)
-
-
-def _errors_per_bin(trials: Sequence[Trial], method: str) -> list[list[float]]:
-    errors: list[list[float]] = [[] for _ in bin_names()]
-    for trial in trials:
-        if trial.method == method and trial.group in ("sta", "spina-bifida"):
-            errors[bin_of(trial.turned_deg)].append(trial.rotation_error_deg)
-    return errors
+def _confidence(trials: Sequence[Trial]) -> str:
+    methods = in_order(trial.method for trial in trials)
+    errors = {
+        method: [trial.rotation_error_deg for trial in trials if trial.method == method] for method in methods
+    }
+    return confidence_table(trials, errors)
 
 
 def _fetus_text(trials: Sequence[Trial]) -> str:
     lines = []
-    for method in _in_order(trial.method for trial in trials):
-        chosen = [trial for trial in trials if trial.group == "fetus" and trial.method == method]
+    for method in in_order(trial.method for trial in trials):
+        chosen = [trial for trial in trials if trial.group == PairGroup.FETUS and trial.method == method]
         maps = [trial.matrix for trial in chosen if trial.matrix is not None]
         if not maps:
             continue
@@ -152,60 +254,3 @@ def _fetus_text(trials: Sequence[Trial]) -> str:
             f"{largest_disagreement_deg(maps):.2f} degrees apart; atlas weeks chosen: {', '.join(weeks)}."
         )
     return "\n".join(lines) or "Not part of this run."
-
-
-def _newborn_text(trials: Sequence[Trial]) -> str:
-    lines = ["The T1 and T2 templates share one space, so the correct map is known: the identity."]
-    for method in _in_order(trial.method for trial in trials):
-        maps = [
-            trial.matrix
-            for trial in trials
-            if trial.group == "newborn" and trial.method == method and trial.matrix is not None
-        ]
-        if maps:
-            errors = summarize(float(rotation_error_deg(found, np.eye(4))) for found in maps)
-            lines.append(
-                f"- `{method}`: median {errors.median:.2f}, largest {errors.maximum:.2f} degrees off."
-            )
-    return "\n".join(lines) if len(lines) > 1 else "Not part of this run."
-
-
-def _draw_boxes(trials: Sequence[Trial], path: Path) -> None:
-    methods = _in_order(trial.method for trial in trials)
-    figure = Figure(figsize=(9, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    width = 0.8 / max(len(methods), 1)
-    for index, method in enumerate(methods):
-        colour = f"C{index}"
-        boxes = [
-            np.maximum([error for error in errors if np.isfinite(error)], _SMALLEST_SHOWN_DEG)
-            for errors in _errors_per_bin(trials, method)
-        ]
-        axes.boxplot(
-            boxes,
-            positions=np.arange(len(boxes)) + (index - (len(methods) - 1) / 2) * width,
-            widths=0.85 * width,
-            patch_artist=True,
-            boxprops={"facecolor": colour, "alpha": 0.5},
-            medianprops={"color": "black"},
-            flierprops={"marker": ".", "markeredgecolor": colour, "markersize": 4},
-            manage_ticks=False,
-        )
-        axes.plot([], [], color=colour, linewidth=8, alpha=0.5, label=method)
-    axes.axhline(FAILURE_DEG, color="grey", linestyle=":", linewidth=1, label="failure")
-    axes.set_xticks(range(len(bin_names())), bin_names())
-    axes.set_xlim(-0.5, len(bin_names()) - 0.5)
-    # limits first: without a single box the scale could not find any by itself
-    axes.set_ylim(_SMALLEST_SHOWN_DEG, 200)
-    axes.set_yscale("log")
-    axes.set_yticks([0.01, 0.1, 1, 10, 100], ["0.01", "0.1", "1", "10", "100"])
-    axes.set_xlabel("size of the rotation [degrees]")
-    axes.set_ylabel("rotation error [degrees]")
-    figure.legend(loc="outside upper center", ncols=len(methods) + 1, frameon=False)
-    figure.savefig(path, dpi=120)
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Different names, in the order in which they come first."""
-    return list(dict.fromkeys(names))

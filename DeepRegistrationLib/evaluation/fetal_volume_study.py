@@ -1,30 +1,48 @@
 """The study of the fetal volume job: every pair, many poses, every method.
 
-The error of a trial says how much the answer depends on how the fetus lay in the scanner: the subject turned
-and resampled must be registered to the same place as the subject as it is. What a rigid map between two
-different brains should be is not defined better than that.
+The subject is turned and resampled; its registration is compared with the known pose. That is the identity
+where subject and atlas share a space, else what `auto` finds for the subject as it is: a rigid map between
+two different brains is not defined better than that. Beside it stands how much the answer of a method depends
+on how the fetus lay in the scanner: the difference to its own answer for the subject as it is.
 """
 
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from DeepRegistrationLib.device import torch_device
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
 from DeepRegistrationLib.evaluation.fetal_study_report import write_study_report
-from DeepRegistrationLib.evaluation.metrics import pose_error
+from DeepRegistrationLib.evaluation.installed_models import check_models, is_installed
+from DeepRegistrationLib.evaluation.known_subjects import read_subject
+from DeepRegistrationLib.evaluation.metrics import PoseError, pose_error
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
-from DeepRegistrationLib.evaluation.trials import AS_IT_IS, Trial, TrialFile, TrialKey, matrix_text
+from DeepRegistrationLib.evaluation.trials import (
+    AS_IT_IS,
+    KNOWN_POSE,
+    Trial,
+    TrialFile,
+    TrialKey,
+    matrix_text,
+)
 from DeepRegistrationLib.evaluation.turned_subject import Turn, content_of, draw_turns, turn_subject
 from DeepRegistrationLib.images.moments import centre_of_gravity_ras
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FetalVolumeSettings
 from DeepRegistrationLib.progress import Progress, Report, keep_going
+from DeepRegistrationLib.workflows.contrast_transfer import MODEL_NAME as T1_TO_T2
+from DeepRegistrationLib.workflows.contrast_transfer import t1_to_t2
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
+from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
+
+FILE_NAME = "trials.csv"
+_NO_ERROR = PoseError(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class StudySettings:
         methods: which methods, each on the same subjects.
         rotations: per pair, uniform over SO(3).
         per_bin: more rotations per pair in each of the six bins of their size.
+        unseen_only: leave out subjects that networks were trained on or chosen by.
         header_only: turn the header and keep the voxels, instead of resampling onto an oblique grid.
         device: where torch computes.
         seed: of the poses; a study is continued only with the same seed.
@@ -45,6 +64,7 @@ class StudySettings:
     methods: tuple[FetalVolumeMethod, ...] = tuple(FetalVolumeMethod)
     rotations: int = 20
     per_bin: int = 1
+    unseen_only: bool = False
     header_only: bool = False
     device: Device = Device.AUTO
     seed: int = 0
@@ -63,12 +83,17 @@ def run_study(data: Path, output: Path, settings: StudySettings, report: Report 
         Path of `study.md`.
 
     Raises:
-        InputError: an image is missing, or `output` holds something else's trials.
+        InputError: an image or a model is missing, or `output` holds something else's trials.
         Cancelled: `report` returned False.
     """
-    pairs = find_pairs(data, settings.groups)
+    check_models(settings.methods)
+    pairs = [
+        pair
+        for pair in find_pairs(data, settings.groups)
+        if (pair.unseen or not settings.unseen_only) and (not pair.as_t2 or is_installed(T1_TO_T2))
+    ]
     output.mkdir(parents=True, exist_ok=True)
-    study = _Study(settings, TrialFile(output / "trials.csv"), report, len(pairs))
+    study = _Study(settings, TrialFile(output / FILE_NAME, Trial), report, len(pairs))
     for pair in pairs:
         study.run_pair(pair)
     return write_study_report(study.file.trials, output)
@@ -77,7 +102,7 @@ def run_study(data: Path, output: Path, settings: StudySettings, report: Report 
 @dataclass(eq=False)
 class _Study:
     settings: StudySettings
-    file: TrialFile
+    file: TrialFile[Trial]
     report: Report
     pairs: int
     started: float = 0.0
@@ -100,10 +125,11 @@ class _Study:
         if all(self._is_done(pair, turn) for turn in [None, *turns]):
             self.done += (1 + len(turns)) * len(self.settings.methods)
             return
-        image, mask = _read_subject(pair)
+        image, mask = read_subject(pair)
         centre_ras = centre_of_gravity_ras(image.with_values(content_of(image, mask).float()))
+        known = self._known_pose(pair, image, mask)
         for method in self.settings.methods:
-            self._trial(pair, method, None, image, mask, centre_ras)
+            self._trial(pair, method, None, (image, mask), centre_ras, known)
         for turn in turns:
             if self._is_done(pair, turn):
                 self.done += len(self.settings.methods)
@@ -111,7 +137,19 @@ class _Study:
             grid_axes = None if self.settings.header_only else turn.grid_axes
             turned = turn_subject(image, mask, turn.matrix(centre_ras), grid_axes)
             for method in self.settings.methods:
-                self._trial(pair, method, turn, *turned, centre_ras)
+                self._trial(pair, method, turn, turned, centre_ras, known)
+
+    def _known_pose(self, pair: StudyPair, image: Volume, mask: Volume | None) -> np.ndarray | None:
+        """Atlas RAS from RAS of the subject as it is; None if it was not found."""
+        if pair.aligned_with_atlas:
+            return np.eye(4)
+        key = pair.name, str(FetalVolumeMethod.AUTO), KNOWN_POSE, 0, self._sampling, self.settings.seed
+        if key not in self.file:
+            twin = image if pair.twin is None else read_volume(pair.twin)
+            method = FetalVolumeMethod.AUTO
+            measured = self._register(replace(pair, as_t2=False), method, twin, mask, np.eye(4))
+            self.file.add(_trial_of(pair, key, 0.0, measured, _NO_ERROR, _NO_ERROR))
+        return self.file[key].matrix
 
     @property
     def _sampling(self) -> str:
@@ -129,33 +167,19 @@ class _Study:
         pair: StudyPair,
         method: FetalVolumeMethod,
         turn: Turn | None,
-        image: Volume,
-        mask: Volume | None,
+        subject: tuple[Volume, Volume | None],
         centre_ras: np.ndarray,
+        known: np.ndarray | None,
     ) -> None:
         key = self._key(pair, method, turn)
         if key not in self.file:
             turned_from_original = np.eye(4) if turn is None else turn.matrix(centre_ras)
-            measured = self._register(pair, method, image, mask, turned_from_original)
-            found = measured.pop("matrix")
-            reference = found if turn is None else self.file[self._key(pair, method, None)].matrix
-            error = None if found is None or reference is None else pose_error(found, reference, centre_ras)
-            self.file.add(
-                Trial(
-                    pair=pair.name,
-                    group=str(pair.group),
-                    method=str(method),
-                    draw=AS_IT_IS if turn is None else str(turn.draw),
-                    number=0 if turn is None else turn.number,
-                    sampling=self._sampling,
-                    seed=self.settings.seed,
-                    turned_deg=0.0 if turn is None else turn.angle_deg,
-                    rotation_error_deg=np.nan if error is None else error.rotation_deg,
-                    translation_error_mm=np.nan if error is None else error.translation_mm,
-                    atlas_from_original="" if found is None else matrix_text(found),
-                    **measured,
-                )
-            )
+            measured = self._register(pair, method, *subject, turned_from_original)
+            found = measured["matrix"]
+            own = found if turn is None else self.file[self._key(pair, method, None)].matrix
+            error, change = (_difference(found, reference, centre_ras) for reference in (known, own))
+            angle_deg = 0.0 if turn is None else turn.angle_deg
+            self.file.add(_trial_of(pair, key, angle_deg, measured, error, change))
             self.done_here += 1
         self.done += 1
         self._tell(f"{pair.name}: {method}, pose {self.done} of {self.total}")
@@ -173,6 +197,8 @@ class _Study:
         )
         started = time.perf_counter()
         try:
+            if pair.as_t2:
+                image, mask = _as_t2(image, mask, torch_device(self.settings.device))
             result = register(FetalVolumeInputs(image, mask, pair.atlas), settings, self._still_wanted)
         except RegistrationError as err:
             return {
@@ -205,10 +231,44 @@ class _Study:
         return (time.perf_counter() - self.started) / self.done_here * (self.total - self.done)
 
 
-def _read_subject(pair: StudyPair) -> tuple[Volume, Volume | None]:
-    image = read_volume(pair.moving)
-    if pair.mask is not None:
-        return image, read_volume(pair.mask, labels=True)
-    if pair.masked_already:
-        return image, image.with_values(image.values != 0, f"{image.name} mask")
-    return image, None
+def _as_t2(image: Volume, mask: Volume, device: torch.device) -> tuple[Volume, Volume]:
+    brain = t1_to_t2(prepare_brain(image, mask, device))
+    return brain.image, brain.mask
+
+
+def _difference(found: np.ndarray | None, reference: np.ndarray | None, centre_ras: np.ndarray) -> PoseError:
+    """NaN where one of the two is missing."""
+    if found is None or reference is None:
+        return PoseError(np.nan, np.nan)
+    return pose_error(found, reference, centre_ras)
+
+
+def _trial_of(
+    pair: StudyPair,
+    key: TrialKey,
+    turned_deg: float,
+    measured: dict[str, object],
+    error: PoseError,
+    change: PoseError,
+) -> Trial:
+    name, method, draw, number, sampling, seed = key
+    age = pair.gestational_age_weeks
+    matrix = measured["matrix"]
+    return Trial(
+        pair=name,
+        group=str(pair.group),
+        method=method,
+        draw=draw,
+        number=number,
+        sampling=sampling,
+        seed=seed,
+        turned_deg=turned_deg,
+        unseen=pair.unseen,
+        gestational_age_weeks=np.nan if age is None else age,
+        rotation_error_deg=error.rotation_deg,
+        translation_error_mm=error.translation_mm,
+        change_deg=change.rotation_deg,
+        change_mm=change.translation_mm,
+        atlas_from_original="" if matrix is None else matrix_text(matrix),
+        **{name: value for name, value in measured.items() if name != "matrix"},
+    )

@@ -11,6 +11,8 @@ from DeepRegistrationLib.geometry.rigid import rotation_error_deg, translation_e
 
 FAILURE_DEG = 10.0
 """A pose further off than this is a failure: no local refinement of the labels or the atlas would mend it."""
+FALSE_ALARMS = 0.05
+"""Share of the good results that may be mistaken for failures when it is measured how many are caught."""
 BIN_EDGES_DEG = (0.0, 30.0, 60.0, 90.0, 120.0, 150.0, 180.0)
 """Six bins of the size of the rotation that was to be undone."""
 
@@ -81,6 +83,31 @@ def summarize(errors: Iterable[float]) -> ErrorSummary:
 def failures(rotation_errors_deg: Iterable[float]) -> int:
     """Number of rotation errors beyond `FAILURE_DEG` [degrees]; NaN, no result at all, counts as one."""
     return sum(not error <= FAILURE_DEG for error in rotation_errors_deg)
+
+
+def caught_share(
+    confidences: Iterable[float], rotation_errors_deg: Iterable[float], false_alarms: float = FALSE_ALARMS
+) -> float:
+    """Share of the failures that the confidence tells from good results.
+
+    The alarm goes off below a confidence, set so high that it goes off for no more than a share of the good
+    results.
+
+    Args:
+        confidences: of each result, 0 to 1.
+        rotation_errors_deg: of each result [degrees]; NaN, no result at all, is a failure.
+        false_alarms: share of the good results that may be mistaken for failures.
+
+    Returns:
+        0 to 1; NaN if nothing failed, or nothing succeeded.
+    """
+    confidence = np.asarray(list(confidences), dtype=np.float64)
+    good = np.asarray(list(rotation_errors_deg), dtype=np.float64) <= FAILURE_DEG
+    if good.all() or not good.any():
+        return math.nan
+    of_good = np.sort(confidence[good])
+    threshold = of_good[int(false_alarms * len(of_good))]
+    return float((confidence[~good] < threshold).mean())
 
 
 def bin_of(angle_deg: float) -> int:

@@ -5,14 +5,16 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from DeepRegistrationLib.errors import InputError
 
-AS_IT_IS = "as it is"
+AS_IT_IS, KNOWN_POSE = "as it is", "known pose"
 TrialKey = tuple[str, str, str, int, str, int]
 """Pair, method, draw, number, sampling and seed: what makes a trial the same one in another run."""
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,18 @@ class Trial:
         pair: name of the image pair.
         group: kind of pair.
         method: how it was registered.
-        draw: how the pose was drawn; `AS_IT_IS` for the subject without a turn, the reference of the others.
+        draw: how the pose was drawn; `AS_IT_IS` for the subject without a turn, `KNOWN_POSE` for the pose
+            that every result of the pair is compared with.
         number: of the pose among those drawn this way.
         sampling: "grid" (resampled onto an oblique grid) or "header" (only the header was turned).
         seed: of the study.
         turned_deg: rotation that was to be undone [degrees].
-        rotation_error_deg: against the subject as it is [degrees]; NaN if there is no result.
+        unseen: no network was trained on the subject.
+        gestational_age_weeks: of the subject; NaN if it is not told.
+        rotation_error_deg: against the known pose [degrees]; NaN if there is no result.
         translation_error_mm: the same at the brain's centre [mm].
+        change_deg: against the same method's result for the subject as it is [degrees].
+        change_mm: the same at the brain's centre [mm].
         confidence: of the result, 0 to 1.
         trust: the same in one word; empty if there is no result.
         seconds: wall time of the registration [s].
@@ -46,8 +53,12 @@ class Trial:
     sampling: str
     seed: int
     turned_deg: float
+    unseen: bool
+    gestational_age_weeks: float
     rotation_error_deg: float
     translation_error_mm: float
+    change_deg: float
+    change_mm: float
     confidence: float
     trust: str
     seconds: float
@@ -63,10 +74,7 @@ class Trial:
     @property
     def matrix(self) -> np.ndarray | None:
         """(4, 4) float64; atlas RAS from RAS of the subject as it is; None if there is no result."""
-        if not self.atlas_from_original:
-            return None
-        rows = np.array([float(number) for number in self.atlas_from_original.split()]).reshape(3, 4)
-        return np.vstack([rows, [0, 0, 0, 1]])
+        return matrix_of(self.atlas_from_original) if self.atlas_from_original else None
 
 
 def matrix_text(matrix: np.ndarray) -> str:
@@ -74,53 +82,61 @@ def matrix_text(matrix: np.ndarray) -> str:
     return " ".join(repr(float(number)) for number in np.asarray(matrix)[:3].ravel())
 
 
-class TrialFile:
+def matrix_of(text: str) -> np.ndarray:
+    """(4, 4) float64 from twelve numbers; the inverse of `matrix_text`."""
+    rows = np.array([float(number) for number in text.split()]).reshape(3, 4)
+    return np.vstack([rows, [0, 0, 0, 1]])
+
+
+class TrialFile(Generic[Row]):
     """The CSV file of a study; each trial is on disk as soon as it is added.
 
     Args:
         path: file to continue, or to begin.
+        kind: class of the trials: a dataclass with a `key`.
 
     Raises:
-        InputError: the file exists and is not one of a study.
+        InputError: the file exists and is not one of this study.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[Row]) -> None:
         self._path = path
-        self._trials: dict[TrialKey, Trial] = {}
+        self._kind = kind
+        self._trials: dict[tuple, Row] = {}
         if path.exists():
             # the last line may have been cut short: it is done again, and must not stand before a new one
-            self._trials = {trial.key: trial for trial in _read(path)}
+            self._trials = {trial.key: trial for trial in _read(path, kind)}
             self._write("w", self.trials)
 
-    def __contains__(self, key: TrialKey) -> bool:
+    def __contains__(self, key: tuple) -> bool:
         return key in self._trials
 
-    def __getitem__(self, key: TrialKey) -> Trial:
+    def __getitem__(self, key: tuple) -> Row:
         return self._trials[key]
 
     @property
-    def trials(self) -> list[Trial]:
+    def trials(self) -> list[Row]:
         """All trials, in the order in which they were done."""
         return list(self._trials.values())
 
-    def add(self, trial: Trial) -> None:
+    def add(self, trial: Row) -> None:
         """Appends a trial."""
         self._write("a" if self._path.exists() else "w", [trial])
         self._trials[trial.key] = trial
 
-    def _write(self, mode: str, trials: list[Trial]) -> None:
+    def _write(self, mode: str, trials: list[Row]) -> None:
         with self._path.open(mode, newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, _columns())
+            writer = csv.DictWriter(stream, _columns(self._kind))
             if mode == "w":
                 writer.writeheader()
             writer.writerows(_rounded(trial) for trial in trials)
 
 
-def _columns() -> list[str]:
-    return [column.name for column in dataclasses.fields(Trial)]
+def _columns(kind: type) -> list[str]:
+    return [column.name for column in dataclasses.fields(kind)]
 
 
-def _rounded(trial: Trial) -> dict[str, object]:
+def _rounded(trial: object) -> dict[str, object]:
     row = dataclasses.asdict(trial)
     return {
         name: f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else value
@@ -128,15 +144,20 @@ def _rounded(trial: Trial) -> dict[str, object]:
     }
 
 
-def _read(path: Path) -> list[Trial]:
-    kinds = {column.name: column.type for column in dataclasses.fields(Trial)}
+def _read(path: Path, kind: type[Row]) -> list[Row]:
+    kinds = {column.name: column.type for column in dataclasses.fields(kind)}
     with path.open(newline="", encoding="utf-8") as stream:
         lines = stream.read().splitlines(keepends=True)
         reader = csv.DictReader(line for line in lines if line.endswith("\n"))
-        if reader.fieldnames != _columns():
+        if reader.fieldnames != _columns(kind):
             raise InputError(
                 f"'{path}' is not the trial file of this version of the study: its columns differ. "
                 "Delete it, or choose another output folder."
             )
         rows = [row for row in reader if None not in row.values()]
-    return [Trial(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]
+    return [kind(**{name: _parsed(value, kinds[name]) for name, value in row.items()}) for row in rows]
+
+
+def _parsed(text: str, kind: type) -> object:
+    # bool("False") is true
+    return text == "True" if kind is bool else kind(text)

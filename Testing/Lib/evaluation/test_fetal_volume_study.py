@@ -52,6 +52,10 @@ def a_trial():
         sampling="grid",
         seed=0,
         turned_deg=123.4,
+        unseen=True,
+        gestational_age_weeks=26.0,
+        change_deg=0.25,
+        change_mm=0.1,
         rotation_error_deg=0.25,
         translation_error_mm=0.1,
         confidence=0.9,
@@ -63,7 +67,9 @@ def a_trial():
 
 
 def test_the_automatic_method_does_not_depend_on_the_pose_and_the_baseline_does(a_finished_study):
-    trials = [trial for trial in TrialFile(a_finished_study / "trials.csv").trials if trial.draw == "uniform"]
+    trials = [
+        trial for trial in TrialFile(a_finished_study / "trials.csv", Trial).trials if trial.draw == "uniform"
+    ]
     errors = {
         method: [trial.rotation_error_deg for trial in trials if trial.method == method]
         for method in ("auto", "vvr-gc")
@@ -75,10 +81,10 @@ def test_the_automatic_method_does_not_depend_on_the_pose_and_the_baseline_does(
 
 
 def test_every_pair_is_measured_against_itself_without_a_turn(a_finished_study):
-    trials = TrialFile(a_finished_study / "trials.csv").trials
+    trials = TrialFile(a_finished_study / "trials.csv", Trial).trials
     references = [trial for trial in trials if trial.draw == AS_IT_IS]
     assert len(references) == 4
-    assert all(trial.turned_deg == trial.rotation_error_deg == 0 for trial in references)
+    assert all(trial.turned_deg == trial.change_deg == 0 for trial in references)
 
 
 def test_the_report_has_a_row_per_group_and_method_and_the_papers_beside_ours(a_finished_study):
@@ -108,7 +114,7 @@ def test_a_stopped_study_keeps_its_trials_and_goes_on(public_images, tmp_path):
     assert len(kept.splitlines()) == 3
     run_study(public_images, tmp_path, settings)
     assert path.read_bytes().startswith(kept)
-    assert len(TrialFile(path).trials) == 4
+    assert len(TrialFile(path, Trial).trials) == 6
 
 
 def test_a_pair_is_the_week_and_the_one_next_to_it(public_images):
@@ -133,10 +139,10 @@ def test_trials_come_back_from_the_file_as_they_were(tmp_path, a_trial):
         atlas_from_original="",
         error='no "brain", found',
     )
-    file = TrialFile(tmp_path / "trials.csv")
+    file = TrialFile(tmp_path / "trials.csv", Trial)
     file.add(a_trial)
     file.add(failed)
-    first, second = TrialFile(tmp_path / "trials.csv").trials
+    first, second = TrialFile(tmp_path / "trials.csv", Trial).trials
     assert first == a_trial
     assert second.error == failed.error
     assert second.matrix is None
@@ -145,19 +151,19 @@ def test_trials_come_back_from_the_file_as_they_were(tmp_path, a_trial):
 
 def test_a_line_cut_short_is_forgotten(tmp_path, a_trial):
     path = tmp_path / "trials.csv"
-    TrialFile(path).add(a_trial)
+    TrialFile(path, Trial).add(a_trial)
     with path.open("ab") as stream:
         stream.write(b"a to b,sta,auto,5,unif")
-    file = TrialFile(path)
+    file = TrialFile(path, Trial)
     file.add(dataclasses.replace(a_trial, number=6))
-    assert [trial.number for trial in TrialFile(path).trials] == [4, 6]
+    assert [trial.number for trial in TrialFile(path, Trial).trials] == [4, 6]
 
 
 def test_another_table_is_not_continued(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_text("patient,age\n1,2\n")
     with pytest.raises(InputError, match="columns differ"):
-        TrialFile(path)
+        TrialFile(path, Trial)
     assert path.read_text() == "patient,age\n1,2\n"
 
 
@@ -166,7 +172,7 @@ def test_the_report_counts_a_registration_without_result_as_a_failure(tmp_path, 
     text = write_study_report([a_trial, failed], tmp_path).read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| sta | auto |"))
     assert row.startswith("| sta | auto | 2 | 0.25 +- 0.00 |")
-    assert row.endswith("| 1 | 0 | 1 | 1.5 |")
+    assert row.endswith("| 1 | 0 | 1 | 0.25 | 0.25 | 1.5 |")
 
 
 def test_the_command_line_continues_the_same_study(public_images, a_finished_study):
@@ -187,5 +193,5 @@ def test_the_report_counts_failures_that_were_trusted(tmp_path, a_trial):
     caught = dataclasses.replace(a_trial, number=6, rotation_error_deg=170.0, trust="low")
     text = write_study_report([a_trial, trusted, caught], tmp_path).read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| sta | auto |"))
-    assert row.endswith("| 2 | 1 | 1 | 1.5 |")
-    assert "max 170.00; 2 of 3 failed" in text
+    assert row.endswith("| 2 | 1 | 1 | 0.25 | 0.25 | 1.5 |")
+    assert "median 170.00; 2 of 3 failed" in text

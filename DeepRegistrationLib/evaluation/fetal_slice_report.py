@@ -1,0 +1,187 @@
+"""The tables and figures of the fetal slice study, from its trials."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, bin_names, summarize
+from DeepRegistrationLib.evaluation.paper_tables import SLICES_MEAN_DEG
+from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
+from DeepRegistrationLib.evaluation.study_figures import draw_boxes
+from DeepRegistrationLib.evaluation.study_tables import (
+    ERROR_HEAD,
+    bin_table,
+    confidence_table,
+    error_cells,
+    in_order,
+    per_bin,
+    table,
+)
+from DeepRegistrationLib.evaluation.trials import matrix_of
+from DeepRegistrationLib.geometry.rigid import rotation_error_deg
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
+
+FIGURE = "slice_errors.png"
+_BASELINES = (FetalSliceMethod.SVR_GC,)
+_NETWORKS = (FetalSliceMethod.SLICE_NET,)
+
+
+def write_slice_report(trials: Sequence[SliceTrial], stacks: Sequence[StackTrial], output: Path) -> Path:
+    """Writes `slice_study.md` and its figure.
+
+    Args:
+        trials: of single slices.
+        stacks: of whole stacks.
+        output: folder.
+
+    Returns:
+        Path of `slice_study.md`.
+    """
+    drawn = draw_slice_figure(trials, output)
+    sections = [
+        "# Fetal slice to atlas: the study",
+        _INTRODUCTION,
+        "## Half space known, by the size of the rotation",
+        _BINS_NOTE,
+        bin_table(slice_errors_per_bin(trials), SLICES_MEAN_DEG),
+        f"![Rotation errors]({FIGURE})" if drawn else "",
+        "## Half space known, by brain",
+        _group_table(trials, lambda trial: trial.group, "brain", True),
+        "## Half space unknown: the place that is called the more probable one",
+        _group_table(trials, lambda trial: trial.group, "brain", False),
+        _probability_text(trials),
+        "## Confidence",
+        "It speaks of the place up to its mirror image, so failures are those with the half space known.",
+        _confidence(trials),
+        "## Stacks",
+        _STACKS_NOTE,
+        _stack_table(stacks),
+        _agreement_text(stacks),
+    ]
+    path = output / "slice_study.md"
+    path.write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
+    return path
+
+
+_INTRODUCTION = (
+    "Slices cut from brains that no network was trained on: weeks 26, 31 and 35 of the CRL atlas, a "
+    "reconstructed fetus, the newborn T2 and T1 templates. Poses as in the paper: half of all orientations, "
+    "the middle 66 % of the brain. Pixels of 1.2 mm, 3 mm thick, with noise (4 % of the brightest tissue), "
+    "uneven coil sensitivity, off centre, in a patient that lies anyhow. Mask and age are given. The right "
+    "place is that of the whole volume, found by `fetal-volume`; no slice is compared with an atlas made of "
+    "itself. Errors are rotations in degrees and the mean distance of the brain's pixels from where "
+    f"they belong in mm. A failure is more than {FAILURE_DEG:.0f} degrees."
+)
+_BINS_NOTE = (
+    "The paper's rows are the means of its Table 1 (400 slices of 40 fetuses, half of all orientations); its "
+    "six bins hold roughly equal counts, so the columns correspond in order and not exactly in angle."
+)
+_STACKS_NOTE = (
+    "The simulated stacks show one brain that moves; where each slice belongs is told by the reconstruction "
+    "of the same brain, which it was registered to. The acquired stacks show one fetus at three times. "
+    "*Stack* is the pose of the stack against that of the reconstruction. *As one* are medians over the "
+    "slices with every slice at the pose of its stack, *moved* with the motion that was found."
+)
+
+
+def slice_errors_per_bin(trials: Sequence[SliceTrial]) -> dict[str, list[list[float]]]:
+    """Method -> rotation errors with the half space known [degrees], in six bins of the rotation's size."""
+    found = {}
+    for method in in_order(trial.method for trial in trials):
+        chosen = [trial for trial in trials if trial.method == method]
+        found[method] = per_bin((t.turned_deg for t in chosen), (t.known_deg for t in chosen))
+    return found
+
+
+def draw_slice_figure(trials: Sequence[SliceTrial], output: Path) -> bool:
+    """Box plots by the size of the rotation, as figure 3 of the paper; False if there is nothing to draw."""
+    errors = slice_errors_per_bin(trials)
+    kinds = {
+        "searched or refined": [name for name in errors if name not in (*_NETWORKS, *_BASELINES)],
+        "network alone": [name for name in errors if name in _NETWORKS],
+        "baseline of the paper": [name for name in errors if name in _BASELINES],
+    }
+    panels = {title: {name: errors[name] for name in names} for title, names in kinds.items()}
+    horizontal = "size of the rotation [degrees]"
+    return draw_boxes(panels, bin_names(), output / FIGURE, horizontal, limits=(0.1, 200.0))
+
+
+def _group_table(
+    trials: Sequence[SliceTrial], name_of: Callable[[SliceTrial], str], title: str, known: bool
+) -> str:
+    rows = []
+    for name in in_order(map(name_of, trials)):
+        for method in in_order(trial.method for trial in trials):
+            chosen = [t for t in trials if name_of(t) == name and t.method == method]
+            if chosen:
+                errors = [t.known_deg if known else t.unknown_deg for t in chosen]
+                apart = [t.known_mm if known else t.unknown_mm for t in chosen]
+                seconds = f"{np.median([trial.seconds for trial in chosen]):.2f}"
+                rows.append([name, method, *error_cells(errors, apart), seconds])
+    return table([title, "method", *ERROR_HEAD, "seconds"], rows)
+
+
+def _probability_text(trials: Sequence[SliceTrial]) -> str:
+    """Do the probabilities of the two places mean what they say?"""
+    lines = []
+    for method in (FetalSliceMethod.AUTO, FetalSliceMethod.BANK):
+        found = [trial for trial in trials if trial.method == method and trial.known_deg <= FAILURE_DEG]
+        if not found:
+            continue
+        said = np.mean([trial.probability for trial in found])
+        right = np.mean([trial.unknown_deg <= FAILURE_DEG for trial in found])
+        lines.append(
+            f"- `{method}`: of {len(found)} slices found up to their mirror image, {100 * right:.0f} % had "
+            f"the right place first; the probabilities said {100 * said:.0f} %."
+        )
+    return "\n".join(lines)
+
+
+def _confidence(trials: Sequence[SliceTrial]) -> str:
+    methods = in_order(trial.method for trial in trials)
+    return confidence_table(
+        trials, {m: [trial.known_deg for trial in trials if trial.method == m] for m in methods}
+    )
+
+
+def _stack_table(stacks: Sequence[StackTrial]) -> str:
+    rows = [
+        [
+            trial.stack,
+            trial.method,
+            _number(trial.rotation_deg),
+            _number(trial.distance_mm),
+            str(trial.slices) if trial.slices else "-",
+            _number(trial.as_one_deg),
+            _number(trial.as_one_mm),
+            _number(trial.moved_deg),
+            _number(trial.moved_mm),
+            trial.trust or "no result",
+            f"{trial.seconds:.1f}",
+        ]
+        for trial in stacks
+    ]
+    head = ["stack", "method", "stack [deg]", "[mm]", "slices", "as one [deg]", "[mm]", "moved [deg]", "[mm]"]
+    return table([*head, "trust", "seconds"], rows)
+
+
+def _agreement_text(stacks: Sequence[StackTrial]) -> str:
+    """How well the stacks of one fetus agree with each other, whatever the reconstruction says."""
+    lines = []
+    for method in in_order(trial.method for trial in stacks):
+        for kind in in_order(trial.kind for trial in stacks):
+            chosen = [t for t in stacks if t.method == method and t.kind == kind and t.atlas_from_stack]
+            maps = [matrix_of(trial.atlas_from_stack) for trial in chosen]
+            if len(maps) > 1:
+                apart = summarize(float(rotation_error_deg(a, b)) for a, b in itertools.combinations(maps, 2))
+                lines.append(
+                    f"- `{method}`, {kind}: any two of {len(maps)} stacks differ by {apart.mean:.1f} degrees "
+                    f"in the mean, {apart.maximum:.1f} at most, the fetus's own motion included."
+                )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "-"

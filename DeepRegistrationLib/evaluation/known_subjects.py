@@ -1,0 +1,109 @@
+"""Brains that no network was trained on, in poses that are known."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
+from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
+from DeepRegistrationLib.images.brain_mask import find_brain_mask
+from DeepRegistrationLib.images.read import read_volume
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
+from DeepRegistrationLib.progress import Report, keep_going
+from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
+
+
+@dataclass(frozen=True, eq=False)
+class KnownSubject:
+    """A brain whose place in the atlas is known.
+
+    Attributes:
+        name: for tables.
+        group: kind of subject.
+        source: file of the image; of a week of the atlas all its files.
+        image: as it was acquired or reconstructed.
+        mask: brain mask on the grid of `image`.
+        atlas: the one image of the atlas that it is registered to; never made of the subject itself.
+        gestational_age_weeks: age that a registration is told.
+        atlas_from_subject: (4, 4) float64; rigid with one scale, RAS [mm]: the registration of the whole
+            volume by the fetal volume job, which no pose misleads (`docs/evaluation/fetal-volume.md`).
+    """
+
+    name: str
+    group: SliceGroup
+    source: AtlasFiles
+    image: Volume
+    mask: Volume
+    atlas: FetalAtlas
+    gestational_age_weeks: float
+    atlas_from_subject: np.ndarray
+
+
+def known_subjects(
+    data: Path, groups: tuple[SliceGroup, ...], device: Device, report: Report = keep_going
+) -> list[KnownSubject]:
+    """Reads subjects and registers them to their atlas, some seconds each.
+
+    Args:
+        data: folder with the public images: `sta`, `mial-sub01`, `infant`, as far as needed.
+        groups: which subjects; stacks are none.
+        device: where torch computes.
+        report: receives progress; returns False to stop.
+
+    Returns:
+        The subjects, in the order of the groups.
+
+    Raises:
+        InputError: an image is missing.
+        Cancelled: `report` returned False.
+    """
+    return [_with_pose(pair, group, device, report) for group in groups for pair in _pairs(data, group)]
+
+
+def _pairs(data: Path, group: SliceGroup) -> list[StudyPair]:
+    if group == SliceGroup.ATLAS:
+        pairs = [pair for pair in find_pairs(data, (PairGroup.STA,)) if pair.unseen]
+        if not pairs:
+            raise InputError(
+                f"'{data / 'sta'}' holds none of the weeks that networks are tested on (26, 31, 35). Choose "
+                "the folder with the public images (--data), or leave this group out (--subjects)."
+            )
+        return pairs
+    if group == SliceGroup.FETUS:
+        return find_pairs(data, (PairGroup.FETUS,))
+    if group == SliceGroup.STACKS:
+        return []
+    t2, t1, _ = find_pairs(data, (PairGroup.NEWBORN_TO_FETAL,))
+    return [t2 if group == SliceGroup.NEWBORN_T2 else t1]
+
+
+def _with_pose(pair: StudyPair, group: SliceGroup, device: Device, report: Report) -> KnownSubject:
+    image, mask = read_subject(pair)
+    twin = image if pair.twin is None else read_volume(pair.twin)
+    settings = FetalVolumeSettings(gestational_age_weeks=pair.gestational_age_weeks, device=device)
+    found = register(FetalVolumeInputs(twin, mask, pair.atlas), settings, report)
+    age = pair.gestational_age_weeks or found.settings["atlas_age_weeks"]
+    return KnownSubject(
+        name=pair.name.partition(" to ")[0],
+        group=group,
+        source=pair.source,
+        image=image,
+        mask=find_brain_mask(image) if mask is None else mask,
+        atlas=FetalAtlas(pair.atlas.nearest(found.settings["atlas_age_weeks"]), pair.atlas.name),
+        gestational_age_weeks=age,
+        atlas_from_subject=found.transforms["atlas_from_subject_with_scale"].matrix,
+    )
+
+
+def read_subject(pair: StudyPair) -> tuple[Volume, Volume | None]:
+    """Image and brain mask of a pair; no mask if the registration has to find it."""
+    image = read_volume(pair.moving)
+    if pair.mask is not None:
+        return image, read_volume(pair.mask, labels=True)
+    if pair.masked_already:
+        return image, image.with_values(image.values != 0, f"{image.name} mask")
+    return image, None

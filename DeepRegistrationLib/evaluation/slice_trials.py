@@ -1,0 +1,99 @@
+"""What is kept of each registration of the slice study."""
+
+from dataclasses import dataclass
+
+SliceKey = tuple[str, str, int, int]
+"""Subject, method, number of the slice and seed: what makes a trial the same one in another run."""
+
+
+@dataclass(frozen=True)
+class SliceTrial:
+    """One slice found by one method.
+
+    Attributes:
+        subject: name.
+        group: kind of subject.
+        method: how it was found.
+        number: of the slice among those of its subject.
+        seed: of the study.
+        turned_deg: size of the rotation from slice to atlas [degrees].
+        offset_radii: of the plane from the atlas's centre [brain radii].
+        normal_z: how far the slice's normal points upwards in the atlas, 0 to 1.
+        known_deg: rotation error, half space known [degrees]; NaN if there is no result.
+        known_mm: mean distance of the brain's pixels then [mm].
+        unknown_deg: rotation error of the more probable place [degrees].
+        unknown_mm: the distance there [mm].
+        probability: of the more probable place; 1 if there is only one.
+        confidence: of the result, 0 to 1.
+        trust: the same in one word; empty if there is no result.
+        seconds: wall time [s].
+        error: text of the error, if there is no result.
+    """
+
+    subject: str
+    group: str
+    method: str
+    number: int
+    seed: int
+    turned_deg: float
+    offset_radii: float
+    normal_z: float
+    known_deg: float
+    known_mm: float
+    unknown_deg: float
+    unknown_mm: float
+    probability: float
+    confidence: float
+    trust: str
+    seconds: float
+    error: str = ""
+
+    @property
+    def key(self) -> SliceKey:
+        """What makes a trial the same one in another run."""
+        return self.subject, self.method, self.number, self.seed
+
+
+@dataclass(frozen=True)
+class StackTrial:
+    """One stack found by one method.
+
+    Attributes:
+        stack: name.
+        kind: "simulated" (motion known) or "acquired".
+        method: how it was found.
+        rotation_deg: against the pose of the reconstruction [degrees]; NaN if there is no result.
+        distance_mm: of the brain's centre [mm].
+        slices: that were compared.
+        as_one_deg: median over the slices, every slice at the pose of the stack [degrees]; NaN if the
+            motion is not known.
+        as_one_mm: median distance of the slices' centres [mm].
+        moved_deg: the same with the motion that was found [degrees].
+        moved_mm: the same [mm].
+        confidence: of the result.
+        trust: in one word.
+        seconds: wall time [s].
+        atlas_from_stack: twelve numbers, three rows of atlas RAS from stack RAS; empty if there is no result.
+        error: text of the error, if there is no result.
+    """
+
+    stack: str
+    kind: str
+    method: str
+    rotation_deg: float
+    distance_mm: float
+    slices: int
+    as_one_deg: float
+    as_one_mm: float
+    moved_deg: float
+    moved_mm: float
+    confidence: float
+    trust: str
+    seconds: float
+    atlas_from_stack: str
+    error: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes a trial the same one in another run."""
+        return self.stack, self.method
