@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 import torch
 
+from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.training.batches import joined
 from DeepRegistrationLib.training.random_stream import draws_of_step, generator_for
 from DeepRegistrationLib.training.recipe import Recipe
@@ -75,6 +76,26 @@ class RecipeModule(lightning.LightningModule):
         # every process measures the same samples, so there is nothing to average
         for name, figure in figures.items():
             self.log(f"validation {name}", float(figure), prog_bar=True, batch_size=1)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips by the norm; a gradient that is no number is refused before it reaches the weights.
+
+        Raises:
+            RegistrationError: the gradient is not finite.
+        """
+        limit = math.inf if gradient_clip_val is None else gradient_clip_val
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+        if not torch.isfinite(norm):
+            raise RegistrationError(
+                f"The gradient of step {self.global_step + 1} is not finite. Train with full precision "
+                '(precision = "32-true" under [training] in the file of --config) or with a smaller '
+                "learning_rate."
+            )
 
     def _in_mixed_precision(self, images: torch.Tensor) -> Any:
         with self.trainer.precision_plugin.forward_context():

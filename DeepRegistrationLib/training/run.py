@@ -70,6 +70,7 @@ def train(
     Raises:
         InputError: there is something in the folder and `resume` is off, or there is nothing to resume, or
             it was made with other settings.
+        RegistrationError: the gradient is not finite.
         Cancelled: `report` returned False; `resume` goes on later.
     """
     checkpoint = _check_folder(folder, recipe, resume)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from DeepRegistrationLib.errors import Cancelled, InputError
+from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
 from DeepRegistrationLib.training.run import Machines, train
@@ -61,6 +61,13 @@ def test_a_training_leaves_weights_that_build_the_network(config, a_phantom_atla
     assert reports[-1].fraction == 1.0
     assert "Step 9 of 9" in reports[-1].text
     assert [*(tmp_path / "run" / "curves").glob("events*")]
+
+
+def test_a_training_that_diverges_stops_and_says_what_to_change(config, a_phantom_atlas_folder, tmp_path):
+    recipe = make_recipe(TrainableNetwork.POSE_NET, config(rate=1e30))
+    with pytest.raises(RegistrationError, match=r"gradient of step \d is not finite.*smaller learning_rate"):
+        train(recipe, a_phantom_atlas_folder, tmp_path / "run", ONE)
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(config, a_phantom_atlas_folder, tmp_path):
