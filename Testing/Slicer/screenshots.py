@@ -90,7 +90,8 @@ def main() -> None:
     prepareViews()
     loadVolume(data / _FETUS, "Fetus")
     # a short path for the picture
-    atlas = Path(tempfile.mkdtemp()) / "fetal-atlas"
+    atlas = Path(tempfile.gettempdir()) / "fetal-atlas"
+    atlas.unlink(missing_ok=True)
     atlas.symlink_to(data / "sta")
     module = LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py")
     week = 0.0
