@@ -37,6 +37,7 @@ from DeepRegistrationLib.jobs.fetal_volume import (
     FetalVolumeMethod,
     FetalVolumeSettings,
     FinalMeasure,
+    MovingContrast,
     TransformModel,
 )
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs
@@ -89,6 +90,10 @@ def fetal_volume(
     measure: Annotated[
         FinalMeasure, typer.Option(help="Similarity of the last refinement.")
     ] = FinalMeasure.LOCAL_CORRELATION,
+    contrast: Annotated[
+        MovingContrast,
+        typer.Option(help="t1-to-t2: a network makes a T1-weighted brain look T2-weighted first."),
+    ] = MovingContrast.AS_IT_IS,
     transform_model: Annotated[
         TransformModel, typer.Option(help="rigid, or similarity: rigid and one scale.")
     ] = TransformModel.RIGID,
@@ -118,6 +123,7 @@ def fetal_volume(
             method=method,
             gestational_age_weeks=gestational_age,
             measure=measure,
+            contrast=contrast,
             transform_model=transform_model,
             candidates=candidates,
             device=device,

@@ -8,7 +8,13 @@ from enum import Enum
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, HalfSpace, SliceMeasure
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FinalMeasure, TransformModel
+from DeepRegistrationLib.jobs.fetal_volume import (
+    Device,
+    FetalVolumeMethod,
+    FinalMeasure,
+    MovingContrast,
+    TransformModel,
+)
 from DeepRegistrationLib.jobs.job import JobKind
 
 
@@ -93,6 +99,20 @@ class MeasureChoice(Enum):
         return {
             MeasureChoice.LOCAL_CORRELATION: _("Local correlation"),
             MeasureChoice.MUTUAL_INFORMATION: _("Mutual information"),
+        }[self]
+
+
+class ContrastChoice(Enum):
+    """What is done about the contrast of the brain."""
+
+    AS_IT_IS = MovingContrast.AS_IT_IS
+    T1_TO_T2 = MovingContrast.T1_TO_T2
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            ContrastChoice.AS_IT_IS: _("As it is"),
+            ContrastChoice.T1_TO_T2: _("T1, made to look like T2"),
         }[self]
 
 

@@ -47,6 +47,7 @@ class PanelFetalVolume:
             method=chosen.method.value,
             gestational_age_weeks=chosen.atlas.gestationalAge or None,
             measure=chosen.measure.value,
+            contrast=chosen.contrast.value,
             transform_model=chosen.transformModel.value,
             candidates=chosen.candidates,
             device=parameters.device.value,

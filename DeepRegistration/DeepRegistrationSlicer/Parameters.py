@@ -20,6 +20,7 @@ from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
 from DeepRegistrationSlicer.AtlasSource import OLDEST_WEEKS, Atlas, AtlasByAge, AtlasInScene
 from DeepRegistrationSlicer.Choices import (
     AtlasChoice,
+    ContrastChoice,
     DeviceChoice,
     HalfSpaceChoice,
     JobChoice,
@@ -64,6 +65,7 @@ class FetalVolumeParameters:
         atlas: what it is registered to.
         method: how the pose is found.
         measure: similarity of the last refinement.
+        contrast: whether the brain is registered as it is.
         transformModel: what the transform may do.
         candidates: number of orientations refined after the search.
         wantsTransform: adds a transform node.
@@ -76,6 +78,7 @@ class FetalVolumeParameters:
     atlas: AtlasParameters
     method: MethodChoice = MethodChoice.AUTO
     measure: MeasureChoice = MeasureChoice.LOCAL_CORRELATION
+    contrast: ContrastChoice = ContrastChoice.AS_IT_IS
     transformModel: TransformChoice = TransformChoice.RIGID
     candidates: Annotated[int, WithinRange(1, 200)] = _VOLUME.candidates
     wantsTransform: bool = True

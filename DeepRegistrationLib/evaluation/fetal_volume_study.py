@@ -12,13 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from DeepRegistrationLib.device import torch_device
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
 from DeepRegistrationLib.evaluation.fetal_study_report import write_study_report
-from DeepRegistrationLib.evaluation.installed_models import check_models, is_installed
+from DeepRegistrationLib.evaluation.installed_models import (
+    check_models,
+    check_same_models,
+    is_installed,
+    methods_at_hand,
+    models_of,
+)
 from DeepRegistrationLib.evaluation.known_subjects import read_subject
 from DeepRegistrationLib.evaluation.metrics import PoseError, pose_error
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
@@ -34,12 +39,15 @@ from DeepRegistrationLib.evaluation.turned_subject import Turn, content_of, draw
 from DeepRegistrationLib.images.moments import centre_of_gravity_ras
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FetalVolumeSettings
+from DeepRegistrationLib.jobs.fetal_volume import (
+    Device,
+    FetalVolumeMethod,
+    FetalVolumeSettings,
+    MovingContrast,
+)
 from DeepRegistrationLib.progress import Progress, Report, keep_going
-from DeepRegistrationLib.workflows.contrast_transfer import MODEL_NAME as T1_TO_T2
-from DeepRegistrationLib.workflows.contrast_transfer import t1_to_t2
+from DeepRegistrationLib.workflows.contrast_transfer import T1_TO_T2
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
-from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
 
 FILE_NAME = "trials.csv"
 _NO_ERROR = PoseError(0.0, 0.0)
@@ -51,23 +59,25 @@ class StudySettings:
 
     Attributes:
         groups: which pairs.
-        methods: which methods, each on the same subjects.
+        methods: which methods, each on the same subjects; None takes those whose models are installed.
         rotations: per pair, uniform over SO(3).
         per_bin: more rotations per pair in each of the six bins of their size.
         unseen_only: leave out subjects that networks were trained on or chosen by.
         header_only: turn the header and keep the voxels, instead of resampling onto an oblique grid.
         device: where torch computes.
         seed: of the poses; a study is continued only with the same seed.
+        join: folders of the same study, whose trials are taken over before anything is measured.
     """
 
     groups: tuple[PairGroup, ...] = tuple(PairGroup)
-    methods: tuple[FetalVolumeMethod, ...] = tuple(FetalVolumeMethod)
+    methods: tuple[FetalVolumeMethod, ...] | None = None
     rotations: int = 20
     per_bin: int = 1
     unseen_only: bool = False
     header_only: bool = False
     device: Device = Device.AUTO
     seed: int = 0
+    join: tuple[Path, ...] = ()
 
 
 def run_study(data: Path, output: Path, settings: StudySettings, report: Report = keep_going) -> Path:
@@ -75,7 +85,7 @@ def run_study(data: Path, output: Path, settings: StudySettings, report: Report 
 
     Args:
         data: folder with the public images: `sta`, `spina-bifida-atlas`, `infant`, `mial-sub01`.
-        output: folder for `trials.csv`, `study.md` and `rotation_errors.png`; trials in it are not repeated.
+        output: folder for `trials.csv`, `study.md` and its figures; trials in it are not repeated.
         settings: size of the study.
         report: receives progress; returns False to stop. Finished trials are kept.
 
@@ -83,20 +93,28 @@ def run_study(data: Path, output: Path, settings: StudySettings, report: Report 
         Path of `study.md`.
 
     Raises:
-        InputError: an image or a model is missing, or `output` holds something else's trials.
+        InputError: an image or a model is missing, or a folder holds something else's trials, or trials that
+            were made with other models.
+        RegistrationError: the device is not there.
         Cancelled: `report` returned False.
     """
-    check_models(settings.methods)
-    pairs = [
-        pair
-        for pair in find_pairs(data, settings.groups)
-        if (pair.unseen or not settings.unseen_only) and (not pair.as_t2 or is_installed(T1_TO_T2))
-    ]
+    methods = methods_at_hand(FetalVolumeMethod) if settings.methods is None else settings.methods
+    check_models(methods)
+    torch_device(settings.device)  # a device that is not there is no failure of a registration
+    wanted = [pair for pair in find_pairs(data, settings.groups) if pair.unseen or not settings.unseen_only]
+    pairs = [pair for pair in wanted if not pair.as_t2 or is_installed(T1_TO_T2)]
     output.mkdir(parents=True, exist_ok=True)
-    study = _Study(settings, TrialFile(output / FILE_NAME, Trial), report, len(pairs))
+    file = TrialFile(output / FILE_NAME, Trial)
+    for folder in settings.join:
+        file.take_over(folder / FILE_NAME)
+    study = _Study(replace(settings, methods=methods), file, report, pairs)
+    study.check_same_models()
     for pair in pairs:
         study.run_pair(pair)
-    return write_study_report(study.file.trials, output)
+    left_out = [] if settings.methods else [str(m) for m in FetalVolumeMethod if m not in methods]
+    return write_study_report(
+        file.trials, output, [*left_out, *(pair.name for pair in wanted if pair not in pairs)]
+    )
 
 
 @dataclass(eq=False)
@@ -104,18 +122,34 @@ class _Study:
     settings: StudySettings
     file: TrialFile[Trial]
     report: Report
-    pairs: int
+    pairs: list[StudyPair]
     started: float = 0.0
     done: int = 0
     done_here: int = 0
 
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
+        self.models = {
+            (pair.name, str(method)): models_of(method, [T1_TO_T2] if pair.as_t2 else [])
+            for pair in self.pairs
+            for method in self.settings.methods
+        }
         self.total = (
-            self.pairs
+            len(self.pairs)
             * len(self.settings.methods)
             * (1 + self.settings.rotations + 6 * self.settings.per_bin)
         )
+
+    def check_same_models(self) -> None:
+        """Refuses trials that were made with other models than the ones that are installed.
+
+        Raises:
+            InputError: there are some.
+        """
+        for trial in self.file.trials:
+            now = self.models.get((trial.pair, trial.method))
+            if now is not None and trial.draw != KNOWN_POSE:
+                check_same_models(trial.method, trial.models, now)
 
     def run_pair(self, pair: StudyPair) -> None:
         """All methods on the subject as it is, then on each of its turned copies."""
@@ -148,7 +182,7 @@ class _Study:
             twin = image if pair.twin is None else read_volume(pair.twin)
             method = FetalVolumeMethod.AUTO
             measured = self._register(replace(pair, as_t2=False), method, twin, mask, np.eye(4))
-            self.file.add(_trial_of(pair, key, 0.0, measured, _NO_ERROR, _NO_ERROR))
+            self.file.add(_trial_of(pair, key, 0.0, models_of(method), measured, _NO_ERROR, _NO_ERROR))
         return self.file[key].matrix
 
     @property
@@ -179,7 +213,8 @@ class _Study:
             own = found if turn is None else self.file[self._key(pair, method, None)].matrix
             error, change = (_difference(found, reference, centre_ras) for reference in (known, own))
             angle_deg = 0.0 if turn is None else turn.angle_deg
-            self.file.add(_trial_of(pair, key, angle_deg, measured, error, change))
+            models = self.models[pair.name, str(method)]
+            self.file.add(_trial_of(pair, key, angle_deg, models, measured, error, change))
             self.done_here += 1
         self.done += 1
         self._tell(f"{pair.name}: {method}, pose {self.done} of {self.total}")
@@ -193,12 +228,13 @@ class _Study:
         turned_from_original: np.ndarray,
     ) -> dict[str, object]:
         settings = FetalVolumeSettings(
-            method=method, gestational_age_weeks=pair.gestational_age_weeks, device=self.settings.device
+            method=method,
+            gestational_age_weeks=pair.gestational_age_weeks,
+            contrast=MovingContrast.T1_TO_T2 if pair.as_t2 else MovingContrast.AS_IT_IS,
+            device=self.settings.device,
         )
         started = time.perf_counter()
         try:
-            if pair.as_t2:
-                image, mask = _as_t2(image, mask, torch_device(self.settings.device))
             result = register(FetalVolumeInputs(image, mask, pair.atlas), settings, self._still_wanted)
         except RegistrationError as err:
             return {
@@ -231,11 +267,6 @@ class _Study:
         return (time.perf_counter() - self.started) / self.done_here * (self.total - self.done)
 
 
-def _as_t2(image: Volume, mask: Volume, device: torch.device) -> tuple[Volume, Volume]:
-    brain = t1_to_t2(prepare_brain(image, mask, device))
-    return brain.image, brain.mask
-
-
 def _difference(found: np.ndarray | None, reference: np.ndarray | None, centre_ras: np.ndarray) -> PoseError:
     """NaN where one of the two is missing."""
     if found is None or reference is None:
@@ -247,6 +278,7 @@ def _trial_of(
     pair: StudyPair,
     key: TrialKey,
     turned_deg: float,
+    models: str,
     measured: dict[str, object],
     error: PoseError,
     change: PoseError,
@@ -269,6 +301,7 @@ def _trial_of(
         translation_error_mm=error.translation_mm,
         change_deg=change.rotation_deg,
         change_mm=change.translation_mm,
+        models=models,
         atlas_from_original="" if matrix is None else matrix_text(matrix),
         **{name: value for name, value in measured.items() if name != "matrix"},
     )

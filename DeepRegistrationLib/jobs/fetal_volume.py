@@ -32,6 +32,14 @@ class FinalMeasure(StrEnum):
     MUTUAL_INFORMATION = "mutual-information"
 
 
+class MovingContrast(StrEnum):
+    """What is done about the contrast of the brain."""
+
+    AS_IT_IS = "as-it-is"
+    T1_TO_T2 = "t1-to-t2"
+    """A network makes a T1-weighted brain look T2-weighted, like the atlas, before it is registered."""
+
+
 class TransformModel(StrEnum):
     """What the transform may do."""
 
@@ -78,6 +86,7 @@ class FetalVolumeSettings:
         method: how the pose is found.
         gestational_age_weeks: age of the fetus [weeks]; None estimates it from brain volume and similarity.
         measure: similarity of the last refinement.
+        contrast: whether the brain is registered as it is, or made to look like the atlas first.
         transform_model: rigid, or rigid and one scale.
         candidates: number of orientations refined after the search.
         device: where torch computes.
@@ -87,6 +96,7 @@ class FetalVolumeSettings:
     method: FetalVolumeMethod = FetalVolumeMethod.AUTO
     gestational_age_weeks: float | None = None
     measure: FinalMeasure = FinalMeasure.LOCAL_CORRELATION
+    contrast: MovingContrast = MovingContrast.AS_IT_IS
     transform_model: TransformModel = TransformModel.RIGID
     candidates: int = 24
     device: Device = Device.AUTO

@@ -18,7 +18,7 @@ from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
 
-MODEL_NAME = "fetal-t1-to-t2"
+T1_TO_T2 = "fetal-t1-to-t2"
 """In the catalog of models."""
 
 _SLICES_AT_ONCE = 32
@@ -37,8 +37,8 @@ def t1_to_t2(brain: PreparedBrain) -> PreparedBrain:
         InputError: the catalogue has no such model.
         RegistrationError: its weights are missing or damaged.
     """
-    generator = load_model(MODEL_NAME, brain.image.values.device)
-    grid = find_model(MODEL_NAME).input_grid
+    generator = load_model(T1_TO_T2, brain.image.values.device)
+    grid = find_model(T1_TO_T2).input_grid
     return t2_like(brain, generator, grid.size, grid.half_edge_radii)
 
 

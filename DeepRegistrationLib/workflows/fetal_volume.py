@@ -19,8 +19,15 @@ from DeepRegistrationLib.images.checks import check_image, check_same_grid
 from DeepRegistrationLib.images.crop import box_around, cropped
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings, TransformModel
+from DeepRegistrationLib.jobs.fetal_volume import (
+    FetalVolumeMethod,
+    FetalVolumeSettings,
+    MovingContrast,
+    TransformModel,
+)
+from DeepRegistrationLib.models.catalog import ModelStamp, find_model
 from DeepRegistrationLib.progress import Report, StageProgress, keep_going
+from DeepRegistrationLib.workflows.contrast_transfer import T1_TO_T2, t1_to_t2
 from DeepRegistrationLib.workflows.fetal_confidence import judge
 from DeepRegistrationLib.workflows.fetal_methods import (
     REFINE,
@@ -70,7 +77,7 @@ def register(
 
     Raises:
         InputError: image, mask or atlas cannot be used.
-        RegistrationError: the device is not there.
+        RegistrationError: the device or a network is not there.
         Cancelled: `report` returned False.
     """
     stages = StageProgress(report, _SHARES)
@@ -84,6 +91,9 @@ def register(
     mask = inputs.mask or find_brain_mask(inputs.moving)
     stages.advance(0.7)
     subject = prepare_brain(inputs.moving, mask, device)
+    models: tuple[ModelStamp, ...] = ()
+    if settings.contrast == MovingContrast.T1_TO_T2:
+        subject, models = t1_to_t2(subject), (find_model(T1_TO_T2).stamp,)
 
     stages.enter(_CHOOSE)
     age = settings.gestational_age_weeks or age_of_brain_volume_weeks(subject.volume_ml)
@@ -131,6 +141,7 @@ def register(
         settings={
             "method": str(settings.method),
             "measure": str(settings.measure),
+            "contrast": str(settings.contrast),
             "transform_model": str(settings.transform_model),
             "gestational_age_weeks": settings.gestational_age_weeks,
             "atlas": inputs.atlas.name,
@@ -141,7 +152,7 @@ def register(
             "seed": settings.seed,
         },
         history=pose.history,
-        models=pose.models,
+        models=models + pose.models,
     )
 
 

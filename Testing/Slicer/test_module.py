@@ -6,10 +6,22 @@ import unittest
 
 import pytest
 import slicer
-from DeepRegistrationSlicer.Choices import DeviceChoice, MeasureChoice, MethodChoice, TransformChoice
+from DeepRegistrationSlicer.Choices import (
+    ContrastChoice,
+    DeviceChoice,
+    MeasureChoice,
+    MethodChoice,
+    TransformChoice,
+)
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
 
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod, FinalMeasure, TransformModel
+from DeepRegistrationLib.jobs.fetal_volume import (
+    Device,
+    FetalVolumeMethod,
+    FinalMeasure,
+    MovingContrast,
+    TransformModel,
+)
 from Testing.Slicer.conftest import ROOT
 from Testing.Slicer.host.application import SampleDataLogic
 
@@ -80,6 +92,7 @@ def test_labels_of_a_sample_are_loaded_as_segmentations():
         (DeviceChoice, Device),
         (MethodChoice, FetalVolumeMethod),
         (MeasureChoice, FinalMeasure),
+        (ContrastChoice, MovingContrast),
         (TransformChoice, TransformModel),
     ],
     ids=lambda cls: cls.__name__,

@@ -2,19 +2,25 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, load_atlas_image
+from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas, load_atlas_image
 from DeepRegistrationLib.data.contrast_pairs import PairSettings, draw_pairs
 from DeepRegistrationLib.data.contrast_volume import MASK, T2, contrast_volume
 from DeepRegistrationLib.data.t1_contrast import T1Ranges, Tissue
+from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 from DeepRegistrationLib.images.brain_mask import find_brain_mask
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.resample import resample
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod, FetalVolumeSettings, MovingContrast
 from DeepRegistrationLib.models.catalog import model_catalog
-from DeepRegistrationLib.workflows.contrast_transfer import MODEL_NAME, t1_to_t2
+from DeepRegistrationLib.workflows.contrast_transfer import T1_TO_T2, t1_to_t2
+from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
 from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
+from Testing.Lib.pictures import rigid
 
 BRAINS = Path(__file__).resolve().parents[4] / "shared" / "data" / "fetal-brain"
 CPU = torch.device("cpu")
@@ -68,7 +74,7 @@ def test_real_white_matter_is_darker_than_cortex_on_t1_and_brighter_on_t2(week_3
     assert float(torch.corrcoef(together)[0, 1]) < -0.5
 
 
-@pytest.mark.skipif(MODEL_NAME not in model_catalog(), reason=f"the model {MODEL_NAME} is not there")
+@pytest.mark.skipif(T1_TO_T2 not in model_catalog(), reason=f"the model {T1_TO_T2} is not there")
 def test_a_real_newborn_in_t1_is_like_its_t2_after_the_transfer():
     t1, t2 = (
         prepare_brain(volume, find_brain_mask(volume), CPU)
@@ -91,3 +97,19 @@ def test_a_real_newborn_in_t1_is_like_its_t2_after_the_transfer():
 
     assert correlation(before) < -0.5
     assert correlation(made.image.values) > 0.55
+
+
+@pytest.mark.skipif(T1_TO_T2 not in model_catalog(), reason=f"the model {T1_TO_T2} is not there")
+def test_a_newborn_in_t1_is_registered_to_t2_more_exactly_after_the_transfer():
+    folder = BRAINS / "infant"
+    atlas = FetalAtlas.from_files(folder / "Template-Month0-T2w.nii.gz")
+    t1 = read_volume(folder / "Template-Month0-T1w.nii.gz")
+    turn = rigid((40, -110, 75), (5, -3, 8))
+    turned = Volume(t1.values, t1.geometry.moved(turn), t1.name)
+    errors = {}
+    for contrast in MovingContrast:
+        settings = FetalVolumeSettings(FetalVolumeMethod.BANK, contrast=contrast)
+        result = register(FetalVolumeInputs(turned, None, atlas), settings)
+        errors[contrast] = rotation_error_deg(result.fixed_from_moving @ turn, np.eye(4))
+        assert (T1_TO_T2 in {stamp.name for stamp in result.models}) == (contrast == MovingContrast.T1_TO_T2)
+    assert errors[MovingContrast.T1_TO_T2] < min(0.3, errors[MovingContrast.AS_IT_IS])
