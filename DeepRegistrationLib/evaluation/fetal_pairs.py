@@ -9,6 +9,8 @@ from DeepRegistrationLib.data.fetal_split import Split, split_of
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
 
+NEWBORN_T2 = "newborn T2"
+"""How the name of the pair of the newborn T2 template begins."""
 NEWBORN_WEEKS = 40.0
 """Age that the growth of the brain tells from the volume of the newborn templates, 492 mL [weeks]."""
 
@@ -137,9 +139,9 @@ def _newborn_to_fetal(data: Path) -> list[StudyPair]:
     last = FetalAtlas.from_folder(data / "sta").files[-1]
     week = f"STA{last.gestational_age_weeks:.0f}"
 
-    def pair(kind: str, moving: Path, as_t2: bool, twin: Path | None) -> StudyPair:
+    def pair(name: str, moving: Path, as_t2: bool, twin: Path | None) -> StudyPair:
         return StudyPair(
-            f"newborn {kind} to {week}",
+            f"{name} to {week}",
             PairGroup.NEWBORN_TO_FETAL,
             moving,
             None,
@@ -151,9 +153,9 @@ def _newborn_to_fetal(data: Path) -> list[StudyPair]:
         )
 
     return [
-        pair("T2", t2, False, None),
-        pair("T1", t1, False, t2),
-        pair("T1 as T2", t1, True, t2),
+        pair(NEWBORN_T2, t2, False, None),
+        pair("newborn T1", t1, False, t2),
+        pair("newborn T1 as T2", t1, True, t2),
     ]
 
 

@@ -7,54 +7,79 @@ from pathlib import Path
 import numpy as np
 
 from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, bin_names, summarize
-from DeepRegistrationLib.evaluation.paper_tables import SLICES_MEAN_DEG
+from DeepRegistrationLib.evaluation.paper_tables import FIGURES, SLICES_MEAN_DEG
 from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
 from DeepRegistrationLib.evaluation.study_figures import draw_boxes
 from DeepRegistrationLib.evaluation.study_tables import (
+    CONFIDENCE_NOTE,
     ERROR_HEAD,
     bin_table,
     confidence_table,
     error_cells,
     in_order,
+    models_text,
     per_bin,
     table,
+    time_table,
 )
 from DeepRegistrationLib.evaluation.trials import matrix_of
+from DeepRegistrationLib.evaluation.turned_subject import Draw
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 
 FIGURE = "slice_errors.png"
-_BASELINES = (FetalSliceMethod.SVR_GC,)
-_NETWORKS = (FetalSliceMethod.SLICE_NET,)
+_REFINED, _ALONE, _BASELINE = "searched or refined", "network alone", "baseline of the paper"
+_PANEL = {FetalSliceMethod.SVR_GC: _BASELINE, FetalSliceMethod.SLICE_NET: _ALONE}
+"""Panels of the figure; every other method is searched or refined."""
+_PAPERS = {
+    _REFINED: ("paper: SVR-Deep",),
+    _ALONE: ("paper: slice net, geodesic",),
+    _BASELINE: ("paper: SVR-GC",),
+}
 
 
-def write_slice_report(trials: Sequence[SliceTrial], stacks: Sequence[StackTrial], output: Path) -> Path:
+def write_slice_report(
+    trials: Sequence[SliceTrial],
+    stacks: Sequence[StackTrial],
+    output: Path,
+    left_out: Sequence[str] = (),
+) -> Path:
     """Writes `slice_study.md` and its figure.
 
     Args:
         trials: of single slices.
         stacks: of whole stacks.
         output: folder.
+        left_out: methods that were not measured because a model is not installed.
 
     Returns:
         Path of `slice_study.md`.
     """
+    uniform = [trial for trial in trials if trial.draw == Draw.UNIFORM]
     drawn = draw_slice_figure(trials, output)
     sections = [
         "# Fetal slice to atlas: the study",
         _INTRODUCTION,
+        models_text([*trials, *stacks], left_out),
         "## Half space known, by the size of the rotation",
         _BINS_NOTE,
-        bin_table(slice_errors_per_bin(trials), SLICES_MEAN_DEG),
-        f"![Rotation errors]({FIGURE})" if drawn else "",
-        "## Half space known, by brain",
-        _group_table(trials, lambda trial: trial.group, "brain", True),
+        bin_table(errors_per_bin(trials, lambda trial: trial.known_deg), SLICES_MEAN_DEG),
+        f"![Rotation errors]({FIGURE})\n\n{FIGURES['3']}" if drawn else "",
+        "## Half space known, by brain, orientations uniform",
+        _group_table(uniform, lambda trial: (trial.known_deg, trial.known_mm)),
         "## Half space unknown: the place that is called the more probable one",
-        _group_table(trials, lambda trial: trial.group, "brain", False),
-        _probability_text(trials),
+        _group_table(uniform, lambda trial: (trial.unknown_deg, trial.unknown_mm)),
+        _probability_text(uniform),
+        "## Up to the mirror image",
+        _EITHER_NOTE,
+        bin_table(errors_per_bin(trials, lambda trial: trial.either_deg)),
+        _group_table(uniform, lambda trial: (trial.either_deg, trial.either_mm)),
         "## Confidence",
-        "It speaks of the place up to its mirror image, so failures are those with the half space known.",
+        "The confidence speaks of the place up to its mirror image, and so do the failures here. "
+        + CONFIDENCE_NOTE,
         _confidence(trials),
+        "## Time",
+        time_table(trials, "slice"),
         "## Stacks",
         _STACKS_NOTE,
         _stack_table(stacks),
@@ -75,8 +100,14 @@ _INTRODUCTION = (
     f"they belong in mm. A failure is more than {FAILURE_DEG:.0f} degrees."
 )
 _BINS_NOTE = (
-    "The paper's rows are the means of its Table 1 (400 slices of 40 fetuses, half of all orientations); its "
-    "six bins hold roughly equal counts, so the columns correspond in order and not exactly in angle."
+    "Slices drawn per bin are counted beside those with uniform orientations, of which few are turned by "
+    "less than 60 degrees. The paper's rows are the means of its Table 1 (400 slices of 40 fetuses, half of "
+    "all orientations); its six bins hold roughly equal counts, so the columns correspond in order and not "
+    "exactly in angle."
+)
+_EITHER_NOTE = (
+    "Of the more probable place and its mirror image the nearer one counts: what is left is how well the "
+    "slice was found, whether or not left and right are told apart."
 )
 _STACKS_NOTE = (
     "The simulated stacks show one brain that moves; where each slice belongs is told by the reconstruction "
@@ -86,48 +117,45 @@ _STACKS_NOTE = (
 )
 
 
-def slice_errors_per_bin(trials: Sequence[SliceTrial]) -> dict[str, list[list[float]]]:
-    """Method -> rotation errors with the half space known [degrees], in six bins of the rotation's size."""
+def errors_per_bin(
+    trials: Sequence[SliceTrial], error_of: Callable[[SliceTrial], float]
+) -> dict[str, list[list[float]]]:
+    """Method -> errors in six bins of the rotation's size."""
     found = {}
     for method in in_order(trial.method for trial in trials):
         chosen = [trial for trial in trials if trial.method == method]
-        found[method] = per_bin((t.turned_deg for t in chosen), (t.known_deg for t in chosen))
+        found[method] = per_bin((trial.turned_deg for trial in chosen), map(error_of, chosen))
     return found
 
 
 def draw_slice_figure(trials: Sequence[SliceTrial], output: Path) -> bool:
     """Box plots by the size of the rotation, as figure 3 of the paper; False if there is nothing to draw."""
-    errors = slice_errors_per_bin(trials)
-    kinds = {
-        "searched or refined": [name for name in errors if name not in (*_NETWORKS, *_BASELINES)],
-        "network alone": [name for name in errors if name in _NETWORKS],
-        "baseline of the paper": [name for name in errors if name in _BASELINES],
+    errors = errors_per_bin(trials, lambda trial: trial.known_deg)
+    panels = {
+        title: {name: boxes for name, boxes in errors.items() if _PANEL.get(name, _REFINED) == title}
+        for title in _PAPERS
     }
-    panels = {title: {name: errors[name] for name in names} for title, names in kinds.items()}
+    marks = {title: {name: SLICES_MEAN_DEG[name] for name in names} for title, names in _PAPERS.items()}
     horizontal = "size of the rotation [degrees]"
-    return draw_boxes(panels, bin_names(), output / FIGURE, horizontal, limits=(0.1, 200.0))
+    return draw_boxes(panels, bin_names(), output / FIGURE, horizontal, marks=marks, limits=(0.1, 200.0))
 
 
-def _group_table(
-    trials: Sequence[SliceTrial], name_of: Callable[[SliceTrial], str], title: str, known: bool
-) -> str:
+def _group_table(trials: Sequence[SliceTrial], errors_of: Callable[[SliceTrial], tuple[float, float]]) -> str:
     rows = []
-    for name in in_order(map(name_of, trials)):
+    for group in in_order(trial.group for trial in trials):
         for method in in_order(trial.method for trial in trials):
-            chosen = [t for t in trials if name_of(t) == name and t.method == method]
+            chosen = [trial for trial in trials if trial.group == group and trial.method == method]
             if chosen:
-                errors = [t.known_deg if known else t.unknown_deg for t in chosen]
-                apart = [t.known_mm if known else t.unknown_mm for t in chosen]
-                seconds = f"{np.median([trial.seconds for trial in chosen]):.2f}"
-                rows.append([name, method, *error_cells(errors, apart), seconds])
-    return table([title, "method", *ERROR_HEAD, "seconds"], rows)
+                angles_deg, distances_mm = zip(*map(errors_of, chosen), strict=True)
+                rows.append([group, method, *error_cells(angles_deg, distances_mm)])
+    return table(["brain", "method", *ERROR_HEAD], rows)
 
 
 def _probability_text(trials: Sequence[SliceTrial]) -> str:
     """Do the probabilities of the two places mean what they say?"""
     lines = []
     for method in (FetalSliceMethod.AUTO, FetalSliceMethod.BANK):
-        found = [trial for trial in trials if trial.method == method and trial.known_deg <= FAILURE_DEG]
+        found = [trial for trial in trials if trial.method == method and trial.either_deg <= FAILURE_DEG]
         if not found:
             continue
         said = np.mean([trial.probability for trial in found])
@@ -142,7 +170,7 @@ def _probability_text(trials: Sequence[SliceTrial]) -> str:
 def _confidence(trials: Sequence[SliceTrial]) -> str:
     methods = in_order(trial.method for trial in trials)
     return confidence_table(
-        trials, {m: [trial.known_deg for trial in trials if trial.method == m] for m in methods}
+        trials, {m: [trial.either_deg for trial in trials if trial.method == m] for m in methods}
     )
 
 

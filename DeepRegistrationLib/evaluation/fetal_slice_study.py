@@ -1,12 +1,13 @@
 """The study of the fetal slice job: slices of brains in known poses, every method; stacks of slices.
 
 Slices lie in half of all orientations and in the middle 66 % of the brain, as in the paper. A brain is nearly
-the same left and right: each answer is measured twice, once with the half space known, as the paper does, and
-once by the place that the job calls the more probable one.
+the same left and right: each answer is measured with the half space known, as the paper does, by the place
+that the job calls the more probable one, and up to its mirror image.
 """
 
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +17,23 @@ from DeepRegistrationLib.atlases.fetal_atlas import load_atlas_image
 from DeepRegistrationLib.device import torch_device
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.evaluation.fetal_slice_report import write_slice_report
-from DeepRegistrationLib.evaluation.installed_models import check_models
-from DeepRegistrationLib.evaluation.known_subjects import KnownSubject, known_subjects
+from DeepRegistrationLib.evaluation.installed_models import (
+    check_models,
+    check_same_models,
+    methods_at_hand,
+    models_of,
+)
+from DeepRegistrationLib.evaluation.known_subjects import (
+    KnownSubject,
+    SubjectFiles,
+    find_subjects,
+    with_pose,
+)
 from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.evaluation.slice_answers import SliceErrors, slice_errors
-from DeepRegistrationLib.evaluation.slice_cut import SlicePoseDraw, cut_slice, draw_slices
+from DeepRegistrationLib.evaluation.slice_cut import CutSlice, SlicePoseDraw, cut_slice, draw_slices
 from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
-from DeepRegistrationLib.evaluation.stack_study import measure_stacks
+from DeepRegistrationLib.evaluation.stack_study import find_stacks, measure_stacks
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import Device
@@ -31,6 +42,7 @@ from DeepRegistrationLib.workflows.fetal_slice import FetalSliceInputs, register
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
 
 SLICES_FILE, STACKS_FILE = "slice_trials.csv", "stack_trials.csv"
+_MISSING = SliceErrors(*[np.nan] * 6)
 
 
 @dataclass(frozen=True)
@@ -39,17 +51,22 @@ class SliceStudySettings:
 
     Attributes:
         groups: which brains, and whether stacks.
-        methods: which methods, each on the same slices; of the stacks, those that follow motion.
-        slices: per brain.
+        methods: which methods, each on the same slices and stacks; None takes those whose models are
+            installed.
+        slices: per brain, uniform over half of all orientations.
+        per_bin: more slices per brain in each of the six bins of the size of their rotation.
         device: where torch computes.
         seed: of the slices; a study is continued only with the same seed.
+        join: folders of the same study, whose trials are taken over before anything is measured.
     """
 
     groups: tuple[SliceGroup, ...] = tuple(SliceGroup)
-    methods: tuple[FetalSliceMethod, ...] = tuple(FetalSliceMethod)
+    methods: tuple[FetalSliceMethod, ...] | None = None
     slices: int = 20
+    per_bin: int = 1
     device: Device = Device.AUTO
     seed: int = 0
+    join: tuple[Path, ...] = ()
 
 
 def run_slice_study(
@@ -68,22 +85,37 @@ def run_slice_study(
         Path of `slice_study.md`.
 
     Raises:
-        InputError: an image or a model is missing, or `output` holds something else's trials.
+        InputError: an image or a model is missing, or a folder holds something else's trials, or trials that
+            were made with other models.
+        RegistrationError: the pose of a brain is not certain.
         Cancelled: `report` returned False.
     """
-    check_models(settings.methods)
+    methods = methods_at_hand(FetalSliceMethod) if settings.methods is None else settings.methods
+    check_models(methods)
+    subjects = find_subjects(data, settings.groups)
+    stacks = find_stacks(data) if SliceGroup.STACKS in settings.groups else []
     output.mkdir(parents=True, exist_ok=True)
-    study = _Study(settings, TrialFile(output / SLICES_FILE, SliceTrial), report)
-    stacks = TrialFile(output / STACKS_FILE, StackTrial)
-    study.run(data)
-    if SliceGroup.STACKS in settings.groups:
-        measure_stacks(data, stacks, settings.methods, settings.device, report)
-    return write_slice_report(study.file.trials, stacks.trials, output)
+    slice_file = TrialFile(output / SLICES_FILE, SliceTrial)
+    stack_file = TrialFile(output / STACKS_FILE, StackTrial)
+    for folder in settings.join:
+        # a folder may hold slices only, or stacks only
+        wanted = [file for file in (slice_file, stack_file) if (folder / file.name).is_file()]
+        for file in wanted or [slice_file]:
+            file.take_over(folder / file.name)
+    models = {method: models_of(method) for method in methods}
+    for trial in [*slice_file.trials, *stack_file.trials]:
+        if trial.method in models:
+            check_same_models(trial.method, trial.models, models[trial.method])
+    _Study(settings, models, slice_file, report).run(subjects)
+    measure_stacks(data, stacks, stack_file, models, settings.device, report)
+    left_out = [] if settings.methods else [str(m) for m in FetalSliceMethod if m not in methods]
+    return write_slice_report(slice_file.trials, stack_file.trials, output, left_out)
 
 
 @dataclass(eq=False)
 class _Study:
     settings: SliceStudySettings
+    models: Mapping[FetalSliceMethod, str]
     file: TrialFile[SliceTrial]
     report: Report
     done: int = 0
@@ -91,37 +123,31 @@ class _Study:
     total: int = 1
     started: float = field(default_factory=time.perf_counter)
 
-    def run(self, data: Path) -> None:
+    def run(self, subjects: list[SubjectFiles]) -> None:
         """Every brain, every slice, every method."""
-        if not self.report(Progress(0.0, "Finding the poses of the brains")):
-            raise Cancelled
-        # a brain's pose takes seconds, and a second run that has nothing to do should take none
-        names = {(trial.group, trial.key) for trial in self.file.trials}
-        groups = [group for group in self.settings.groups if not self._is_complete(group, names)]
-        subjects = known_subjects(data, tuple(groups), self.settings.device)
-        self.total = len(subjects) * self.settings.slices * len(self.settings.methods)
-        self.started = time.perf_counter()
-        for subject in subjects:
-            self._run_subject(subject)
+        self.total = len(subjects) * (self.settings.slices + 6 * self.settings.per_bin) * len(self.models)
+        for files in subjects:
+            poses = self._poses(files)
+            if all(
+                self._key(files.name, method, pose) in self.file for pose in poses for method in self.models
+            ):
+                self.done += len(poses) * len(self.models)
+                continue
+            if not self._tell(Progress(0.0, f"{files.name}: its place in the atlas")):
+                raise Cancelled(files.name)
+            self._run_subject(with_pose(files, self.settings.device, self._tell), poses)
 
-    def _is_complete(self, group: SliceGroup, names: set) -> bool:
-        keys = [key for name, key in names if name == group]
-        subjects = {key[0] for key in keys}
-        return bool(subjects) and all(
-            (subject, str(method), number, self.settings.seed) in self.file
-            for subject in subjects
-            for method in self.settings.methods
-            for number in range(self.settings.slices)
-        )
+    def _poses(self, files: SubjectFiles) -> list[SlicePoseDraw]:
+        # a seed of each brain's own: it does not depend on which others are in the study
+        seed = zlib.crc32(files.name.encode()) % 100_000 + self.settings.seed
+        return draw_slices(self.settings.slices, self.settings.per_bin, seed)
 
-    def _run_subject(self, subject: KnownSubject) -> None:
+    def _run_subject(self, subject: KnownSubject, poses: list[SlicePoseDraw]) -> None:
         image = load_atlas_image(subject.atlas.files[0])
         atlas = prepare_brain(image.image, image.mask, torch_device(self.settings.device))
-        # a seed of each brain's own: it does not depend on which others are in the study
-        seed = zlib.crc32(subject.name.encode()) % 100_000 + self.settings.seed
-        for pose in draw_slices(self.settings.slices, seed):
-            methods = [m for m in self.settings.methods if self._key(subject, m, pose) not in self.file]
-            self.done += len(self.settings.methods) - len(methods)
+        for pose in poses:
+            methods = [m for m in self.models if self._key(subject.name, m, pose) not in self.file]
+            self.done += len(self.models) - len(methods)
             if not methods:
                 continue
             cut = cut_slice(subject, atlas, pose)
@@ -133,15 +159,15 @@ class _Study:
                 if not self._tell(Progress(0.0, text)):
                     raise Cancelled(text)
 
-    def _key(self, subject: KnownSubject, method: FetalSliceMethod, pose: SlicePoseDraw) -> tuple:
-        return subject.name, str(method), pose.number, self.settings.seed
+    def _key(self, name: str, method: FetalSliceMethod, pose: SlicePoseDraw) -> tuple:
+        return name, str(method), str(pose.draw), pose.number, self.settings.seed
 
     def _trial(
         self,
         subject: KnownSubject,
         atlas: PreparedBrain,
         pose: SlicePoseDraw,
-        cut: object,
+        cut: CutSlice,
         method: FetalSliceMethod,
     ) -> SliceTrial:
         settings = FetalSliceSettings(
@@ -150,7 +176,7 @@ class _Study:
             device=self.settings.device,
         )
         started = time.perf_counter()
-        errors = SliceErrors(np.nan, np.nan, np.nan, np.nan)
+        errors = _MISSING
         probability, confidence, trust, error = np.nan, 0.0, "", ""
         try:
             inputs = FetalSliceInputs(cut.image, cut.mask, subject.atlas)
@@ -164,6 +190,7 @@ class _Study:
             subject=subject.name,
             group=str(subject.group),
             method=str(method),
+            draw=str(pose.draw),
             number=pose.number,
             seed=self.settings.seed,
             turned_deg=pose.turned_deg,
@@ -173,10 +200,13 @@ class _Study:
             known_mm=errors.known_mm,
             unknown_deg=errors.unknown_deg,
             unknown_mm=errors.unknown_mm,
+            either_deg=errors.either_deg,
+            either_mm=errors.either_mm,
             probability=probability,
             confidence=confidence,
             trust=trust,
             seconds=time.perf_counter() - started,
+            models=self.models[method],
             error=error,
         )
 

@@ -1,78 +1,95 @@
-"""The tables and figures of the fetal volume study, from its trials."""
+"""The tables of the fetal volume study, from its trials; the paper's tables 2 and 3 beside them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from DeepRegistrationLib.evaluation.metrics import (
-    FAILURE_DEG,
-    bin_names,
-    largest_disagreement_deg,
-    summarize,
+from DeepRegistrationLib.evaluation.fetal_pairs import NEWBORN_T2
+from DeepRegistrationLib.evaluation.fetal_study_figures import (
+    AGE_FIGURE,
+    CONTRAST_FIGURE,
+    FETAL,
+    FIGURE,
+    SHIFT_FIGURE,
+    age_of,
+    ages_of,
+    draw_volume_figures,
+    errors_per_bin,
+    unseen_fetal,
 )
+from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, largest_disagreement_deg, summarize
 from DeepRegistrationLib.evaluation.pair_group import PairGroup
-from DeepRegistrationLib.evaluation.paper_tables import VOLUMES_MEAN_DEG
-from DeepRegistrationLib.evaluation.study_figures import draw_boxes
+from DeepRegistrationLib.evaluation.paper_tables import FIGURES, VOLUMES_MEAN_DEG
 from DeepRegistrationLib.evaluation.study_tables import (
+    CONFIDENCE_NOTE,
     ERROR_HEAD,
     bin_table,
     confidence_table,
     error_cells,
     in_order,
-    per_bin,
+    models_text,
+    shown,
     table,
+    time_table,
 )
 from DeepRegistrationLib.evaluation.trials import AS_IT_IS, KNOWN_POSE, Trial
 from DeepRegistrationLib.evaluation.turned_subject import Draw
-from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod
-
-FIGURE, AGE_FIGURE, CONTRAST_FIGURE = "rotation_errors.png", "errors_by_age.png", "errors_by_contrast.png"
-_BASELINES = (FetalVolumeMethod.VVR_GC, FetalVolumeMethod.VVR_PAA)
-_NETWORKS = (FetalVolumeMethod.POSE_NET, FetalVolumeMethod.CORRECTION_NET)
-"""Methods whose answer is that of a network, without refinement."""
+from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 
 
-def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
+def write_study_report(trials: Sequence[Trial], output: Path, left_out: Sequence[str] = ()) -> Path:
     """Writes `study.md` and its figures.
 
     Args:
         trials: of the study; those of the subject as it is are references and no results.
         output: folder.
+        left_out: methods and pairs that were not measured because a model is not installed.
 
     Returns:
         Path of `study.md`.
     """
     turned = [trial for trial in trials if trial.draw not in (AS_IT_IS, KNOWN_POSE)]
     uniform = [trial for trial in turned if trial.draw == Draw.UNIFORM]
-    fetal = [trial for trial in turned if trial.group in _FETAL]
-    unseen = [trial for trial in fetal if trial.unseen]
-    figures = draw_volume_figures(turned, output)
+    unseen = unseen_fetal(turned)
+    newborn = [trial for trial in turned if trial.group == PairGroup.NEWBORN_TO_FETAL]
+    every_age = [*unseen, *(trial for trial in newborn if trial.pair.startswith(NEWBORN_T2))]
+    figures = draw_volume_figures(unseen, newborn, every_age, output)
     sections = [
         "# Fetal volume to atlas: the study",
         _INTRODUCTION,
+        models_text(turned, left_out),
         "## Per group and method, rotations uniform over SO(3)",
         _group_table(uniform, lambda trial: trial.group, "group"),
         "## By the size of the rotation",
         _BINS_NOTE,
         bin_table(errors_per_bin(unseen), VOLUMES_MEAN_DEG),
-        _shown("Rotation errors", FIGURE, figures),
+        _figure("Rotation errors", FIGURE, figures, "4"),
+        "### Translation",
+        "Error at the brain's centre, before and after Correction-Net and after the refinement.",
+        _figure("Translation errors", SHIFT_FIGURE, figures, "5") or "Not part of this run.",
         "### All brains, also those that networks were trained on",
-        bin_table(errors_per_bin(fetal)),
+        bin_table(errors_per_bin([trial for trial in turned if trial.group in FETAL])),
         "## By age",
-        "Mean rotation error and standard deviation in degrees, failures; brains that networks never saw.",
-        age_table(unseen),
-        _shown("Errors by age", AGE_FIGURE, figures),
+        "Mean rotation error and standard deviation in degrees, failures; brains that networks never saw; "
+        "the newborn T2 template at 40 weeks.",
+        age_table(every_age),
+        _figure("Errors by age", AGE_FIGURE, figures, "7"),
         "## Other contrast",
         _CONTRAST_NOTE,
-        contrast_table(turned),
-        _shown("Errors by contrast", CONTRAST_FIGURE, figures),
+        _group_table(newborn, lambda trial: trial.pair, "pair"),
+        _figure("Errors by contrast", CONTRAST_FIGURE, figures, "8"),
         "## Confidence",
-        "Over every brain of the study. An alarm below a confidence that 5 % of the good results fall below.",
+        CONFIDENCE_NOTE,
         _confidence(turned),
+        "## Time",
+        time_table(turned, "volume"),
         "## The reconstructed fetus",
         "Neither mask nor age was given.",
         _fetus_text(turned),
+        "## The known poses",
+        _KNOWN_NOTE,
+        known_table(trials),
         "## Per pair",
         _group_table(uniform, lambda trial: trial.pair, "pair"),
     ]
@@ -81,7 +98,6 @@ def write_study_report(trials: Sequence[Trial], output: Path) -> Path:
     return path
 
 
-_FETAL = (PairGroup.STA, PairGroup.SPINA_BIFIDA, PairGroup.FETUS)
 _INTRODUCTION = (
     "Each subject is turned, moved by up to 15 mm along each axis, and resampled onto an oblique grid. The "
     "error is the difference from the known pose: the identity where subject and atlas share a space, else "
@@ -101,27 +117,21 @@ _CONTRAST_NOTE = (
     "The newborn templates T2 and T1, which share one space, and the T1 template made to look like T2 "
     "(`fetal-t1-to-t2`, trained without newborns), against the last week of the fetal atlas."
 )
-
-
-def errors_per_bin(trials: Sequence[Trial]) -> dict[str, list[list[float]]]:
-    """Method -> rotation errors [degrees] in the six bins of the rotation's size."""
-    found = {}
-    for method in in_order(trial.method for trial in trials):
-        chosen = [trial for trial in trials if trial.method == method]
-        found[method] = per_bin(
-            (trial.turned_deg for trial in chosen), (trial.rotation_error_deg for trial in chosen)
-        )
-    return found
+_KNOWN_NOTE = (
+    "What the errors refer to, where subject and atlas do not share a space. The weeks of the CRL atlas and "
+    "the spina bifida atlas lie upright in their files, so their known poses must be near the identity: a "
+    "reference that is turned by more than a few degrees would be a mistake of the study."
+)
 
 
 def age_table(trials: Sequence[Trial]) -> str:
     """Rows: methods; columns: ages."""
-    ages = _ages(trials)
+    ages = ages_of(trials)
     rows = []
     for method in in_order(trial.method for trial in trials):
         cells = []
         for age in ages:
-            errors = [t.rotation_error_deg for t in trials if t.method == method and _age(t) == age]
+            errors = [t.rotation_error_deg for t in trials if t.method == method and age_of(t) == age]
             summary = summarize(errors)
             failed = error_cells(errors, errors)[-1] if errors else ""
             cells.append(
@@ -133,67 +143,20 @@ def age_table(trials: Sequence[Trial]) -> str:
     return table(["method", *ages], rows)
 
 
-def contrast_table(trials: Sequence[Trial]) -> str:
-    """Rows: contrast and method; the newborn templates against the fetal atlas."""
-    chosen = [trial for trial in trials if trial.group == PairGroup.NEWBORN_TO_FETAL]
-    return _group_table(chosen, lambda trial: trial.pair, "pair")
+def _figure(title: str, file: str, figures: set[str], number: str) -> str:
+    picture = shown(title, file, figures)
+    return f"{picture}\n\n{FIGURES[number]}" if picture else ""
 
 
-def _shown(title: str, file: str, figures: set[str]) -> str:
-    return f"![{title}]({file})" if file in figures else ""
-
-
-def draw_volume_figures(turned: Sequence[Trial], output: Path) -> set[str]:
-    """Box plots by the size of the rotation, by age and by contrast; like figures 4, 7 and 8 of the paper.
-
-    Args:
-        turned: trials of turned subjects.
-        output: folder.
-
-    Returns:
-        Names of the files that were written: what is not part of the run has no figure.
-    """
-    unseen = [trial for trial in turned if trial.unseen and trial.group in _FETAL]
-    errors = errors_per_bin(unseen)
-    drawn = {
-        FIGURE: draw_boxes(_families(errors), bin_names(), output / FIGURE, "size of the rotation [degrees]")
-    }
-    ages = _ages(unseen)
-    by_age = {
-        method: [
-            [t.rotation_error_deg for t in unseen if t.method == method and _age(t) == age] for age in ages
-        ]
-        for method in errors
-    }
-    drawn[AGE_FIGURE] = draw_boxes(_families(by_age), ages, output / AGE_FIGURE, "gestational age [weeks]")
-    newborn = [trial for trial in turned if trial.group == PairGroup.NEWBORN_TO_FETAL]
-    pairs = in_order(trial.pair for trial in newborn)
-    by_contrast = {
-        method: [
-            [t.rotation_error_deg for t in newborn if t.method == method and t.pair == pair] for pair in pairs
-        ]
-        for method in in_order(trial.method for trial in newborn)
-    }
-    drawn[CONTRAST_FIGURE] = draw_boxes(
-        _families(by_contrast), pairs, output / CONTRAST_FIGURE, "image and atlas"
-    )
-    return {name for name, done in drawn.items() if done}
-
-
-def _families(by_method: dict[str, list[list[float]]]) -> dict[str, dict[str, list[list[float]]]]:
-    """One panel for networks alone, one for what is refined, one for the baselines."""
-    networks = {name: boxes for name, boxes in by_method.items() if name in _NETWORKS}
-    baselines = {name: boxes for name, boxes in by_method.items() if name in _BASELINES}
-    refined = {name: boxes for name, boxes in by_method.items() if name not in {**networks, **baselines}}
-    return {"searched or refined": refined, "networks alone": networks, "baselines of the paper": baselines}
-
-
-def _age(trial: Trial) -> str:
-    return "not told" if np.isnan(trial.gestational_age_weeks) else f"{trial.gestational_age_weeks:g}"
-
-
-def _ages(trials: Sequence[Trial]) -> list[str]:
-    return sorted({_age(trial) for trial in trials}, key=lambda age: (age == "not told", age))
+def known_table(trials: Sequence[Trial]) -> str:
+    """How far each reference is turned from the identity."""
+    rows = []
+    for trial in trials:
+        if trial.draw == KNOWN_POSE:
+            matrix = trial.matrix
+            angle = "-" if matrix is None else f"{float(rotation_error_deg(matrix, np.eye(4))):.1f}"
+            rows.append([trial.pair, trial.group, angle, trial.trust or "no result"])
+    return table(["pair", "group", "turned from the identity [deg]", "trust"], rows)
 
 
 def _group_table(trials: Sequence[Trial], name_of: Callable[[Trial], str], title: str) -> str:

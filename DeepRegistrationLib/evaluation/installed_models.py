@@ -1,4 +1,4 @@
-"""Which methods can be measured with the models that are installed."""
+"""Which methods can be measured with the models that are installed, and with which models they were."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,6 +7,7 @@ from typing import TypeVar
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod
+from DeepRegistrationLib.models.catalog import find_model
 from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.workflows.fetal_networks import CORRECTION_NET, POSE_NET
 from DeepRegistrationLib.workflows.fetal_slice_proposals import SLICE_NET
@@ -20,6 +21,11 @@ _NEEDED = {
     FetalSliceMethod.SLICE_NET: (SLICE_NET,),
     FetalSliceMethod.SVR_DEEP: (SLICE_NET,),
 }
+_HELPFUL = {
+    (FetalVolumeMethod, FetalVolumeMethod.AUTO): (POSE_NET, CORRECTION_NET),
+    (FetalSliceMethod, FetalSliceMethod.AUTO): (SLICE_NET,),
+}
+"""Models that a method asks if all of them are there."""
 
 
 def is_installed(name: str) -> bool:
@@ -42,10 +48,46 @@ def check_models(methods: Iterable[Method]) -> None:
     Raises:
         InputError: a model is missing.
     """
-    for method in methods:
-        for name in _NEEDED.get(method, ()):
-            if not is_installed(name):
-                raise InputError(
-                    f"The method '{method}' needs the model '{name}', which is not installed. Leave the "
-                    "method out (--method), or see which models there are: deepregistration models list"
-                )
+    lacking = {
+        str(method): [name for name in _NEEDED.get(method, ()) if not is_installed(name)]
+        for method in methods
+    }
+    lacking = {method: names for method, names in lacking.items() if names}
+    if lacking:
+        models = ", ".join(dict.fromkeys(name for names in lacking.values() for name in names))
+        raise InputError(
+            f"{', '.join(lacking)} cannot be measured: the trained network {models} is not installed or "
+            "damaged. Leave the method out (--method), see what 'deepregistration models list' says, or name "
+            "a folder with the networks in the variable DEEPREGISTRATION_MODELS."
+        )
+
+
+def models_of(method: StrEnum, others: Iterable[str] = ()) -> str:
+    """The installed models that a method asks, for a table: name, version and checksum.
+
+    Args:
+        method: whose models are there, or that does without.
+        others: names of more models that take part.
+    """
+    helpful = _HELPFUL.get((type(method), method), ())
+    names = [*_NEEDED.get(method, ()), *(helpful if all(map(is_installed, helpful)) else ()), *others]
+    stamps = [find_model(name).stamp for name in names]
+    return "; ".join(f"{stamp.name} {stamp.version} {stamp.sha256[:8]}" for stamp in stamps)
+
+
+def check_same_models(method: str, before: str, now: str) -> None:
+    """Refuses to go on with a study that was begun with other models: their errors do not compare.
+
+    Args:
+        method: for the message.
+        before: models that a trial was made with, as `models_of` tells.
+        now: models that it would be made with today.
+
+    Raises:
+        InputError: they differ.
+    """
+    if before != now:
+        raise InputError(
+            f"The study was begun with other networks: '{method}' with {before or 'none'}, today "
+            f"{now or 'none'}. Choose another folder (--output)."
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
-from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.evaluation.fetal_pairs import StudyPair, find_pairs
 from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
 from DeepRegistrationLib.images.brain_mask import find_brain_mask
@@ -15,6 +15,7 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
 from DeepRegistrationLib.progress import Report, keep_going
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
+from DeepRegistrationLib.workflows.result import Trust
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,58 +44,90 @@ class KnownSubject:
     atlas_from_subject: np.ndarray
 
 
-def known_subjects(
-    data: Path, groups: tuple[SliceGroup, ...], device: Device, report: Report = keep_going
-) -> list[KnownSubject]:
-    """Reads subjects and registers them to their atlas, some seconds each.
+@dataclass(frozen=True)
+class SubjectFiles:
+    """A brain before its pose is known.
+
+    Attributes:
+        name: for tables.
+        group: kind of subject.
+        pair: its image, and the atlas that it is registered to.
+    """
+
+    name: str
+    group: SliceGroup
+    pair: StudyPair
+
+
+def find_subjects(data: Path, groups: tuple[SliceGroup, ...]) -> list[SubjectFiles]:
+    """Subjects of the wanted groups, not read yet.
 
     Args:
         data: folder with the public images: `sta`, `mial-sub01`, `infant`, as far as needed.
         groups: which subjects; stacks are none.
-        device: where torch computes.
-        report: receives progress; returns False to stop.
 
     Returns:
         The subjects, in the order of the groups.
 
     Raises:
         InputError: an image is missing.
-        Cancelled: `report` returned False.
     """
-    return [_with_pose(pair, group, device, report) for group in groups for pair in _pairs(data, group)]
+    return [
+        SubjectFiles(pair.name.partition(" to ")[0], group, pair)
+        for group in groups
+        for pair in _pairs(data, group)
+    ]
 
 
 def _pairs(data: Path, group: SliceGroup) -> list[StudyPair]:
+    if group == SliceGroup.STACKS:
+        return []
+    if group == SliceGroup.FETUS:
+        return find_pairs(data, (PairGroup.FETUS,))
     if group == SliceGroup.ATLAS:
         pairs = [pair for pair in find_pairs(data, (PairGroup.STA,)) if pair.unseen]
         if not pairs:
             raise InputError(
                 f"'{data / 'sta'}' holds none of the weeks that networks are tested on (26, 31, 35). Choose "
-                "the folder with the public images (--data), or leave this group out (--subjects)."
+                "the folder with the public images (--data), or leave this group out (--brains)."
             )
         return pairs
-    if group == SliceGroup.FETUS:
-        return find_pairs(data, (PairGroup.FETUS,))
-    if group == SliceGroup.STACKS:
-        return []
     t2, t1, _ = find_pairs(data, (PairGroup.NEWBORN_TO_FETAL,))
     return [t2 if group == SliceGroup.NEWBORN_T2 else t1]
 
 
-def _with_pose(pair: StudyPair, group: SliceGroup, device: Device, report: Report) -> KnownSubject:
+def with_pose(subject: SubjectFiles, device: Device, report: Report = keep_going) -> KnownSubject:
+    """Reads a subject and registers it to its atlas; takes some seconds.
+
+    Args:
+        subject: which one.
+        device: where torch computes.
+        report: receives progress; returns False to stop.
+
+    Raises:
+        InputError: an image cannot be read.
+        RegistrationError: the pose is not certain, so slices of the subject would be compared with nothing.
+        Cancelled: `report` returned False.
+    """
+    pair = subject.pair
     image, mask = read_subject(pair)
     twin = image if pair.twin is None else read_volume(pair.twin)
     settings = FetalVolumeSettings(gestational_age_weeks=pair.gestational_age_weeks, device=device)
     found = register(FetalVolumeInputs(twin, mask, pair.atlas), settings, report)
-    age = pair.gestational_age_weeks or found.settings["atlas_age_weeks"]
+    if found.confidence.trust == Trust.LOW:
+        raise RegistrationError(
+            f"The pose of '{subject.name}' in the atlas is not certain: {found.confidence.reason} "
+            "Nothing can be measured against it; leave its group out (--brains)."
+        )
+    atlas_week = found.settings["atlas_age_weeks"]
     return KnownSubject(
-        name=pair.name.partition(" to ")[0],
-        group=group,
+        name=subject.name,
+        group=subject.group,
         source=pair.source,
         image=image,
         mask=find_brain_mask(image) if mask is None else mask,
-        atlas=FetalAtlas(pair.atlas.nearest(found.settings["atlas_age_weeks"]), pair.atlas.name),
-        gestational_age_weeks=age,
+        atlas=FetalAtlas(pair.atlas.nearest(atlas_week), pair.atlas.name),
+        gestational_age_weeks=pair.gestational_age_weeks or atlas_week,
         atlas_from_subject=found.transforms["atlas_from_subject_with_scale"].matrix,
     )
 

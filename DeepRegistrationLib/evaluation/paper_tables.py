@@ -28,18 +28,24 @@ VOLUMES_MEAN_DEG = {
 """Mean errors [degrees] in six bins of the rotation's size; table 2, figure 4. All of SO(3)."""
 
 SECONDS = {
-    "paper: VVR-GC / SVR-GC": ("553", "498"),
-    "paper: VVR-Deep / SVR-Deep": ("365", "184"),
-    "paper: networks (GeForce GTX 1080)": ("below 0.1", "below 0.1"),
+    "volume": {
+        "paper: VVR-GC": "553",
+        "paper: VVR-Deep": "365",
+        "paper: Pose-Net and Correction-Net (graphics card)": "about 0.1",
+    },
+    "slice": {"paper: SVR-GC": "498", "paper: SVR-Deep": "184"},
 }
-"""Mean time of a registration [s], volume and slice; table 3, and section 3.3.4: resampling between Pose-Net
-and Correction-Net takes 0.08 s. What is no network ran on a Core i7-5930K."""
+"""Mean time of a registration [s]; table 3. What is no network ran on a Core i7-5930K, networks on a GeForce
+GTX 1080; of their times the text that this was made from tells only the 80 ms between Pose-Net and
+Correction-Net, for resampling the image, and that they are real-time."""
 
 FIGURES = {
-    "3": "box plots of table 1: SVR-GC fails in most cases, SVR-Deep is best in every bin.",
-    "4": "box plots of table 2: VVR-Deep fails least, Correction-Net in a few of the largest rotations.",
-    "5": "translation error of Correction-Net beside the initial one, per bin.",
-    "7": "Pose-Net by age, trained on older fetuses: errors rise slightly towards 22 weeks.",
-    "8": "newborn T1: Pose-Net fails on many as they are; contrast transfer lowers the errors a lot.",
+    "3": "The paper's figure 3: SVR-GC fails in most cases, SVR-Deep is best in every bin.",
+    "4": "The paper's figure 4: VVR-Deep fails least, Correction-Net in a few of the largest rotations.",
+    "5": "The paper's figure 5: the translation error of Correction-Net beside the initial one.",
+    "7": "The paper's figure 7: errors of Pose-Net rise slightly towards the youngest fetuses; it had been "
+    "trained on older ones.",
+    "8": "The paper's figure 8: Pose-Net does not generalize to newborns in T1; contrast transfer lowers its "
+    "errors significantly.",
 }
-"""What figures without numbers show."""
+"""What figures without printed numbers show, from their captions."""

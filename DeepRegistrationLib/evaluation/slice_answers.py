@@ -7,9 +7,7 @@ import numpy as np
 
 from DeepRegistrationLib.evaluation.slice_cut import CutSlice
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg
-
-_AT_EQUATOR = 0.035
-"""Sine of 2 degrees: a normal this close to the border of the half space may lie on either side."""
+from DeepRegistrationLib.workflows.fetal_slice_proposals import AT_EQUATOR
 
 
 @dataclass(frozen=True)
@@ -21,12 +19,16 @@ class SliceErrors:
         known_mm: mean distance of the brain's pixels then [mm].
         unknown_deg: rotation of the more probable place [degrees].
         unknown_mm: the distance there [mm].
+        either_deg: rotation of the more probable place or of its mirror image, whichever is nearer [degrees].
+        either_mm: the distance there [mm].
     """
 
     known_deg: float
     known_mm: float
     unknown_deg: float
     unknown_mm: float
+    either_deg: float
+    either_mm: float
 
 
 def slice_errors(places: Sequence[np.ndarray], cut: CutSlice, atlas_centre_ras: np.ndarray) -> SliceErrors:
@@ -34,7 +36,8 @@ def slice_errors(places: Sequence[np.ndarray], cut: CutSlice, atlas_centre_ras: 
 
     Knowing the half space, as the paper does, means that the slice's normal does not point downwards: the
     most probable place of which that is true counts; of an answer with one place its mirror image is the
-    other.
+    other. Where the normal is nearly horizontal, the half space tells next to nothing, and a place that is
+    off by more than `AT_EQUATOR` may end on the wrong side; the paper's errors contain the same.
 
     Args:
         places: (4, 4) each; atlas RAS from slice RAS, the most probable first, rigid.
@@ -43,9 +46,11 @@ def slice_errors(places: Sequence[np.ndarray], cut: CutSlice, atlas_centre_ras: 
     """
     first = places[0]
     every = [*places, *(mirrored_place(place, cut, atlas_centre_ras) for place in places)]
-    upwards = [place for place in every if _height_of_normal(place, cut) >= -_AT_EQUATOR]
+    upwards = [place for place in every if _height_of_normal(place, cut) >= -AT_EQUATOR]
     known = upwards[0] if upwards else first
-    return SliceErrors(*_errors(known, cut), *_errors(first, cut))
+    twin = mirrored_place(first, cut, atlas_centre_ras)
+    either = min((_errors(place, cut) for place in (first, twin)), key=lambda errors: errors[0])
+    return SliceErrors(*_errors(known, cut), *_errors(first, cut), *either)
 
 
 def mirrored_place(place: np.ndarray, cut: CutSlice, atlas_centre_ras: np.ndarray) -> np.ndarray:

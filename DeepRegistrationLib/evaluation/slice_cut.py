@@ -8,7 +8,9 @@ import torch
 from DeepRegistrationLib.data.random_poses import half_space_slices
 from DeepRegistrationLib.data.smooth_fields import random_field
 from DeepRegistrationLib.evaluation.known_subjects import KnownSubject
-from DeepRegistrationLib.evaluation.network_study import MIDDLE, SEMI_AXES, THICKNESS_MM
+from DeepRegistrationLib.evaluation.metrics import BIN_EDGES_DEG, bin_of
+from DeepRegistrationLib.evaluation.network_errors import MIDDLE, SEMI_AXES, THICKNESS_MM
+from DeepRegistrationLib.evaluation.turned_subject import Draw
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 from DeepRegistrationLib.geometry.rotation_sets import uniform_random_rotations
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
@@ -36,12 +38,14 @@ class SlicePoseDraw:
     """A slice that is to be cut.
 
     Attributes:
-        number: position among the slices of its subject.
+        draw: whether the orientation is uniform or was drawn from a bin of its size.
+        number: position among the slices of its subject and draw.
         rotation: (3, 3) float64; slice from atlas, its third row is the normal; in the paper's half space.
         offset: of the plane along the normal, from the atlas's centre [brain radii].
         seed: of noise, sensitivity and of where the patient lies.
     """
 
+    draw: Draw
     number: int
     rotation: np.ndarray
     offset: float
@@ -77,23 +81,36 @@ class CutSlice:
         return ijk @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def draw_slices(count: int, seed: int) -> list[SlicePoseDraw]:
+def draw_slices(uniform: int, per_bin: int, seed: int) -> list[SlicePoseDraw]:
     """Slices of half of all orientations from the middle of the brain.
 
+    Of uniform orientations few are turned by less than 60 degrees; those drawn per bin fill all bins evenly.
+
     Args:
-        count: how many.
+        uniform: number of slices with uniform orientations.
+        per_bin: number of slices in each bin of `metrics.BIN_EDGES_DEG`.
         seed: equal seeds give equal slices; more of them begin with the same ones.
 
     Source: poses as in Mohseni Salehi et al., arXiv:1803.05982, section 3.1.
     """
-    drawn = []
-    for number in range(count):
-        own_seed = 1000 * seed + number
-        generator = torch.Generator().manual_seed(own_seed)
+    bins = [index for _ in range(per_bin) for index in range(len(BIN_EDGES_DEG) - 1)]
+    # numbers of their own, so that neither list depends on the length of the other
+    return [
+        *(_drawn(Draw.UNIFORM, number, None, seed) for number in range(uniform)),
+        *(_drawn(Draw.BIN, number, index, seed + 500_000) for number, index in enumerate(bins)),
+    ]
+
+
+def _drawn(draw: Draw, number: int, wanted_bin: int | None, seed: int) -> SlicePoseDraw:
+    # noise and the patient have the next seed to themselves
+    own_seed = 2 * (1000 * seed + number)
+    generator = torch.Generator().manual_seed(own_seed)
+    while True:
         poses = half_space_slices(1, torch.tensor(SEMI_AXES), MIDDLE, generator)
         u, _, vh = np.linalg.svd(poses.rotation[0].double().numpy())  # exact to the last digit
-        drawn.append(SlicePoseDraw(number, u @ vh, float(poses.offset[0]), own_seed))
-    return drawn
+        found = SlicePoseDraw(draw, number, u @ vh, float(poses.offset[0]), own_seed)
+        if wanted_bin is None or bin_of(found.turned_deg) == wanted_bin:
+            return found
 
 
 def cut_slice(subject: KnownSubject, atlas: PreparedBrain, pose: SlicePoseDraw) -> CutSlice:

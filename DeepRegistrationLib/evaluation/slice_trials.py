@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-SliceKey = tuple[str, str, int, int]
-"""Subject, method, number of the slice and seed: what makes a trial the same one in another run."""
+SliceKey = tuple[str, str, str, int, int]
+"""Subject, method, draw, number of the slice and seed: what makes a trial the same one in another run."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class SliceTrial:
         subject: name.
         group: kind of subject.
         method: how it was found.
-        number: of the slice among those of its subject.
+        draw: how the orientation was drawn: "uniform", or "bin" from a bin of its size.
+        number: of the slice among those of its subject and draw.
         seed: of the study.
         turned_deg: size of the rotation from slice to atlas [degrees].
         offset_radii: of the plane from the atlas's centre [brain radii].
@@ -23,16 +24,20 @@ class SliceTrial:
         known_mm: mean distance of the brain's pixels then [mm].
         unknown_deg: rotation error of the more probable place [degrees].
         unknown_mm: the distance there [mm].
+        either_deg: rotation error of that place or of its mirror image, whichever is nearer [degrees].
+        either_mm: the distance there [mm].
         probability: of the more probable place; 1 if there is only one.
         confidence: of the result, 0 to 1.
         trust: the same in one word; empty if there is no result.
         seconds: wall time [s].
+        models: networks that the method may ask, with version and checksum; empty if none.
         error: text of the error, if there is no result.
     """
 
     subject: str
     group: str
     method: str
+    draw: str
     number: int
     seed: int
     turned_deg: float
@@ -42,16 +47,19 @@ class SliceTrial:
     known_mm: float
     unknown_deg: float
     unknown_mm: float
+    either_deg: float
+    either_mm: float
     probability: float
     confidence: float
     trust: str
     seconds: float
+    models: str
     error: str = ""
 
     @property
     def key(self) -> SliceKey:
         """What makes a trial the same one in another run."""
-        return self.subject, self.method, self.number, self.seed
+        return self.subject, self.method, self.draw, self.number, self.seed
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class StackTrial:
         confidence: of the result.
         trust: in one word.
         seconds: wall time [s].
+        models: networks that the method may ask, with version and checksum; empty if none.
         atlas_from_stack: twelve numbers, three rows of atlas RAS from stack RAS; empty if there is no result.
         error: text of the error, if there is no result.
     """
@@ -90,6 +99,7 @@ class StackTrial:
     confidence: float
     trust: str
     seconds: float
+    models: str
     atlas_from_stack: str
     error: str = ""
 

@@ -1,6 +1,7 @@
 """Stacks of slices: three with simulated motion that is known, three of one fetus as acquired."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,21 +21,9 @@ from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSet
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.workflows import fetal_slice, fetal_volume
-from DeepRegistrationLib.workflows.result import RegistrationResult
+from DeepRegistrationLib.workflows.result import RegistrationResult, Trust
 
 SIMULATED, ACQUIRED = "simulated", "acquired"
-_STACKS = {
-    "simulated d0": ("svrtk-sim/simulated-stack-d0.nii.gz", None),
-    "simulated d1": ("svrtk-sim/simulated-stack-d1.nii.gz", None),
-    "simulated d2": ("svrtk-sim/simulated-stack-d2.nii.gz", None),
-    "fetus run 1": ("mial-sub01/sub-01_run-1_T2w.nii.gz", "mial-sub01/sub-01_run-1_brain_mask.nii.gz"),
-    "fetus run 3": ("mial-sub01/sub-01_run-3_T2w.nii.gz", "mial-sub01/sub-01_run-3_brain_mask.nii.gz"),
-    "fetus run 5": ("mial-sub01/sub-01_run-5_T2w.nii.gz", "mial-sub01/sub-01_run-5_brain_mask.nii.gz"),
-}
-_RECONSTRUCTIONS = {
-    SIMULATED: "svrtk-sim/reconstructedTemplate.nii.gz",
-    ACQUIRED: "mial-sub01/sub-01_rec-SR_T2w.nii.gz",
-}
 _COMPARED = 24
 """Slices of a stack whose motion is measured, evenly spread over those that show the brain well."""
 _SHOWN_SHARE = 0.5
@@ -43,78 +32,139 @@ _SURE = 0.6
 """The motion of a slice is known if the slice fits the reconstruction at least this well."""
 
 
+@dataclass(frozen=True)
+class StackFiles:
+    """One stack and the reconstruction of the same brain.
+
+    Attributes:
+        name: for tables.
+        kind: `SIMULATED` or `ACQUIRED`.
+        image: the stack.
+        mask: brain mask on its grid; None if it is zero outside the brain.
+        reconstruction: of the same brain, in the same space.
+    """
+
+    name: str
+    kind: str
+    image: Path
+    mask: Path | None
+    reconstruction: Path
+
+
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """The brain that stacks show, in its place.
 
     Attributes:
         file: its image.
-        image: the same in memory, zero outside the brain.
-        mask: what is not zero; None if the brain has to be found.
         atlas_from_world: (4, 4); rigid with one scale, found by the fetal volume job.
         age_weeks: of the atlas that was chosen.
     """
 
     file: Path
-    image: Volume
-    mask: Volume | None
     atlas_from_world: np.ndarray
     age_weeks: float
 
 
+def find_stacks(data: Path) -> list[StackFiles]:
+    """The stacks: three of one brain with simulated motion, three of one fetus at three times.
+
+    Args:
+        data: folder with `svrtk-sim` and `mial-sub01`.
+
+    Raises:
+        InputError: an image is missing.
+    """
+    simulated, acquired = data / "svrtk-sim", data / "mial-sub01"
+    template = _existing(simulated / "reconstructedTemplate.nii.gz")
+    fetus = _existing(acquired / "sub-01_rec-SR_T2w.nii.gz")
+    return [
+        *(
+            StackFiles(
+                f"simulated d{number}",
+                SIMULATED,
+                _existing(simulated / f"simulated-stack-d{number}.nii.gz"),
+                None,
+                template,
+            )
+            for number in (0, 1, 2)
+        ),
+        *(
+            StackFiles(
+                f"fetus run {number}",
+                ACQUIRED,
+                _existing(acquired / f"sub-01_run-{number}_T2w.nii.gz"),
+                _existing(acquired / f"sub-01_run-{number}_brain_mask.nii.gz"),
+                fetus,
+            )
+            for number in (1, 3, 5)
+        ),
+    ]
+
+
 def measure_stacks(
     data: Path,
+    stacks: Sequence[StackFiles],
     file: TrialFile[StackTrial],
-    methods: tuple[FetalSliceMethod, ...],
+    models: Mapping[FetalSliceMethod, str],
     device: Device = Device.AUTO,
     report: Report = keep_going,
 ) -> None:
-    """Registers every stack with every method; stacks that are in the file are not repeated.
+    """Registers every stack with every method; what is in the file is not repeated.
 
     Args:
-        data: folder with `sta`, `svrtk-sim` and `mial-sub01`.
+        data: folder with the atlas, `sta`.
+        stacks: which stacks.
         file: gets the trials.
-        methods: which methods.
+        models: which methods -> the networks that each may ask.
         device: where torch computes.
         report: receives progress; returns False to stop.
 
     Raises:
-        InputError: an image is missing.
+        InputError: an image cannot be read.
+        RegistrationError: the place of a reconstruction is not certain.
         Cancelled: `report` returned False.
     """
-    atlas = FetalAtlas.from_folder(data / "sta")
-    for kind, reconstruction_file in _RECONSTRUCTIONS.items():
-        names = [name for name in _STACKS if name.startswith("simulated") == (kind == SIMULATED)]
-        if all((name, str(method)) in file for name in names for method in methods):
+    reconstructions: dict[Path, Reconstruction] = {}
+    for number, stack in enumerate(stacks):
+
+        def tell(progress: Progress, number: int = number) -> bool:
+            return report(Progress((number + progress.fraction) / len(stacks), progress.text))
+
+        left = [method for method in models if (stack.name, str(method)) not in file]
+        if not left:
             continue
-        reconstruction = _reconstruction(_existing(data / reconstruction_file), kind, atlas, device)
-        for name in names:
-            image_file, mask_file = _STACKS[name]
-            stack = read_volume(_existing(data / image_file))
-            mask = (
-                stack.with_values(stack.values > 0, f"{stack.name} mask")
-                if mask_file is None
-                else read_volume(_existing(data / mask_file), labels=True)
-            )
-            left = [method for method in methods if (name, str(method)) not in file]
-            right = _right_poses(stack, mask, reconstruction, device, report) if kind == SIMULATED else {}
-            for method in left:
-                if not report(Progress(0.0, f"{name}: {method}")):
-                    raise Cancelled(name)
-                trial = _trial(name, kind, method, stack, mask, atlas, reconstruction, right, device, report)
-                file.add(trial)
+        atlas = FetalAtlas.from_folder(data / "sta")
+        if stack.reconstruction not in reconstructions:
+            reconstructions[stack.reconstruction] = _reconstruction(stack, atlas, device, tell)
+        reconstruction = reconstructions[stack.reconstruction]
+        image = read_volume(stack.image)
+        if stack.mask is None:
+            mask = image.with_values(image.values > 0, f"{image.name} mask")
+        else:
+            mask = read_volume(stack.mask, labels=True)
+        right = {}
+        if stack.kind == SIMULATED:
+            right = _right_poses(image, mask, reconstruction, device, tell)
+        for method in left:
+            if not tell(Progress(0.5, f"{stack.name}: {method}")):
+                raise Cancelled(stack.name)
+            inputs = fetal_slice.FetalSliceInputs(image, mask, atlas)
+            file.add(_trial(stack, method, models[method], inputs, reconstruction, right, device, report))
 
 
-def _reconstruction(path: Path, kind: str, atlas: FetalAtlas, device: Device) -> Reconstruction:
-    image = read_volume(path)
-    mask = image.with_values(image.values != 0, f"{image.name} mask") if kind == SIMULATED else None
-    found = fetal_volume.register(
-        fetal_volume.FetalVolumeInputs(image, mask, atlas), FetalVolumeSettings(device=device)
-    )
+def _reconstruction(stack: StackFiles, atlas: FetalAtlas, device: Device, report: Report) -> Reconstruction:
+    image = read_volume(stack.reconstruction)
+    mask = image.with_values(image.values != 0, f"{image.name} mask") if stack.kind == SIMULATED else None
+    inputs = fetal_volume.FetalVolumeInputs(image, mask, atlas)
+    found = fetal_volume.register(inputs, FetalVolumeSettings(device=device), report)
+    if found.confidence.trust == Trust.LOW:
+        raise RegistrationError(
+            f"The place of '{image.name}' in the atlas is not certain: {found.confidence.reason} "
+            "Stacks cannot be measured against it; leave them out (--brains)."
+        )
     return Reconstruction(
-        path,
-        image,
-        mask,
+        stack.reconstruction,
         found.transforms["atlas_from_subject_with_scale"].matrix,
         found.settings["atlas_age_weeks"],
     )
@@ -129,11 +179,11 @@ def _right_poses(
         as_stack=StackMode.SINGLE, initial_pose=tuple(np.eye(4).ravel().tolist()), device=device
     )
     areas = (mask.values != 0).sum((1, 2))
-    shown = np.flatnonzero((areas >= _SHOWN_SHARE * areas.max()).numpy())
-    chosen = shown[np.unique(np.linspace(0, len(shown) - 1, _COMPARED).round().astype(int))]
+    visible = np.flatnonzero((areas >= _SHOWN_SHARE * areas.max()).numpy())
+    chosen = visible[np.unique(np.linspace(0, len(visible) - 1, _COMPARED).round().astype(int))]
     found = {}
-    for index in map(int, chosen):
-        if not report(Progress(0.0, f"{stack.name}: where slice {index} belongs")):
+    for number, index in enumerate(map(int, chosen)):
+        if not report(Progress(0.5 * number / len(chosen), f"{stack.name}: where slice {index} belongs")):
             raise Cancelled(stack.name)
         inputs = fetal_slice.FetalSliceInputs(stack, mask, itself)
         result = fetal_slice.register(inputs, replace(settings, slice_index=index))
@@ -145,12 +195,10 @@ def _right_poses(
 
 
 def _trial(
-    name: str,
-    kind: str,
+    stack: StackFiles,
     method: FetalSliceMethod,
-    stack: Volume,
-    mask: Volume,
-    atlas: FetalAtlas,
+    models: str,
+    inputs: fetal_slice.FetalSliceInputs,
     reconstruction: Reconstruction,
     right: dict[int, np.ndarray],
     device: Device,
@@ -164,17 +212,18 @@ def _trial(
     )
     started = time.perf_counter()
     try:
-        result = fetal_slice.register(fetal_slice.FetalSliceInputs(stack, mask, atlas), settings, report)
+        result = fetal_slice.register(inputs, settings, report)
     except RegistrationError as err:
-        return _without_result(name, kind, method, time.perf_counter() - started, str(err))
+        return _without_result(stack, method, models, time.perf_counter() - started, str(err))
     seconds = time.perf_counter() - started
+    mask = inputs.mask
     whole = result.fixed_from_moving
     centre = centre_of_gravity_ras(mask.with_values((mask.values != 0).float()))
     expected = rigid_about(reconstruction.atlas_from_world, centre)
     as_one, moved = _slice_errors(result, mask, right)
     return StackTrial(
-        stack=name,
-        kind=kind,
+        stack=stack.name,
+        kind=stack.kind,
         method=str(method),
         rotation_deg=float(rotation_error_deg(whole, expected)),
         distance_mm=_distance_mm(whole, expected, centre),
@@ -186,6 +235,7 @@ def _trial(
         confidence=result.confidence.value,
         trust=str(result.confidence.trust),
         seconds=seconds,
+        models=models,
         atlas_from_stack=matrix_text(whole),
     )
 
@@ -204,9 +254,13 @@ def _slice_errors(
     return as_one, moved
 
 
-def _without_result(name: str, kind: str, method: FetalSliceMethod, seconds: float, error: str) -> StackTrial:
-    missing = (np.nan, np.nan)
-    return StackTrial(name, kind, str(method), *missing, 0, *missing, *missing, 0.0, "", seconds, "", error)
+def _without_result(
+    stack: StackFiles, method: FetalSliceMethod, models: str, seconds: float, error: str
+) -> StackTrial:
+    two = (np.nan, np.nan)
+    return StackTrial(
+        stack.name, stack.kind, str(method), *two, 0, *two, *two, 0.0, "", seconds, models, "", error
+    )
 
 
 def _centre_of(mask: Volume, index: int) -> np.ndarray:
@@ -225,6 +279,6 @@ def _existing(path: Path) -> Path:
     if not path.is_file():
         raise InputError(
             f"The study needs the image '{path}', which is not there. Choose the folder with the public "
-            "images (--data), or leave the stacks out (--subjects)."
+            "images (--data), or leave the stacks out (--brains)."
         )
     return path

@@ -21,7 +21,7 @@ def draw_boxes(
     path: Path,
     horizontal: str,
     vertical: str = "rotation error [degrees]",
-    marks: Mapping[str, Sequence[float]] | None = None,
+    marks: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     limits: tuple[float, float] = (_SMALLEST_SHOWN_DEG, 200.0),
 ) -> bool:
     """Draws one panel below the other, with a logarithmic axis.
@@ -35,7 +35,7 @@ def draw_boxes(
         path: PNG file to write.
         horizontal: title of the horizontal axis.
         vertical: title of the vertical axis.
-        marks: name -> one value for each place, drawn as crosses in every panel: the paper's means.
+        marks: title -> name -> one value for each place, drawn as crosses: the paper's means.
         limits: of the vertical axis.
 
     Returns:
@@ -55,7 +55,7 @@ def draw_boxes(
         figure.subplots(len(shown), squeeze=False)[:, 0], shown.items(), strict=True
     ):
         _draw_panel(axes, panel, {name: f"C{colours.index(name)}" for name in panel}, limits)
-        for number, (name, values) in enumerate((marks or {}).items()):
+        for number, (name, values) in enumerate((marks or {}).get(title, {}).items()):
             marker = "x+1234"[number % 6]
             axes.plot(range(len(values)), values, marker, color="black", markersize=6, label=name)
         if "deg" in vertical:

@@ -1,6 +1,6 @@
 """Tables that the studies have in common, as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from DeepRegistrationLib.evaluation.metrics import (
     failures,
     summarize,
 )
+from DeepRegistrationLib.evaluation.paper_tables import SECONDS
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -79,6 +80,14 @@ ERROR_HEAD = ("n", "rotation mean [deg]", "median", "max", "mean [mm]", "median 
 """Heads of `error_cells`."""
 
 
+CONFIDENCE_NOTE = (
+    "*Trusted* is what the program itself says: the confidence is not low. The last column asks how well the "
+    "confidence could tell failures from good results: an alarm goes off below a value that "
+    f"{100 * FALSE_ALARMS:.0f} % of the good results fall below, and the column is the share of the failures "
+    f"(more than {FAILURE_DEG:.0f} degrees, or no result) for which it goes off."
+)
+
+
 def confidence_table(trials: Sequence, errors_deg: Mapping[str, Sequence[float]]) -> str:
     """What the confidence makes of failures.
 
@@ -113,3 +122,38 @@ def confidence_table(trials: Sequence, errors_deg: Mapping[str, Sequence[float]]
         ],
         rows,
     )
+
+
+def time_table(trials: Sequence, kind: str) -> str:
+    """Seconds of each registration, the paper's table 3 below.
+
+    Args:
+        trials: each with `method` and `seconds`.
+        kind: "volume" or "slice": the column of the paper's table.
+    """
+    rows = []
+    for method in in_order(trial.method for trial in trials):
+        seconds = [trial.seconds for trial in trials if trial.method == method]
+        rows.append([method, str(len(seconds)), f"{np.median(seconds):.2f}", f"{np.mean(seconds):.2f}"])
+    if rows:
+        rows += [[name, "", "", text] for name, text in SECONDS[kind].items()]
+    return table(["method", "n", "median [s]", "mean [s]"], rows)
+
+
+def models_text(trials: Sequence, left_out: Sequence[str]) -> str:
+    """Which networks took part, and what could not be measured without one.
+
+    Args:
+        trials: each with `models`.
+        left_out: methods and pairs.
+    """
+    names = in_order(name for trial in trials for name in trial.models.split("; ") if name)
+    text = f"Networks (name, version, checksum): {', '.join(names) or 'none'}."
+    if left_out:
+        text += f" Not measured, because a network is not installed: {', '.join(left_out)}."
+    return text
+
+
+def shown(title: str, file: str, figures: Collection[str]) -> str:
+    """A picture with a title; nothing if it was not drawn."""
+    return f"![{title}]({file})" if file in figures else ""

@@ -40,6 +40,7 @@ class Trial:
         confidence: of the result, 0 to 1.
         trust: the same in one word; empty if there is no result.
         seconds: wall time of the registration [s].
+        models: networks that the method may ask, with version and checksum; empty if none.
         atlas_age_weeks: age of the atlas that was taken; NaN if unknown.
         atlas_from_original: twelve numbers, three rows of atlas RAS from RAS of the subject as it is.
         error: text of the error, if there is no result.
@@ -62,6 +63,7 @@ class Trial:
     confidence: float
     trust: str
     seconds: float
+    models: str
     atlas_age_weeks: float
     atlas_from_original: str
     error: str = ""
@@ -115,6 +117,11 @@ class TrialFile(Generic[Row]):
         return self._trials[key]
 
     @property
+    def name(self) -> str:
+        """Of the file, without its folder."""
+        return self._path.name
+
+    @property
     def trials(self) -> list[Row]:
         """All trials, in the order in which they were done."""
         return list(self._trials.values())
@@ -123,6 +130,21 @@ class TrialFile(Generic[Row]):
         """Appends a trial."""
         self._write("a" if self._path.exists() else "w", [trial])
         self._trials[trial.key] = trial
+
+    def take_over(self, other: Path) -> None:
+        """Adds the trials of another file that are not in this one.
+
+        Args:
+            other: made by the same study, in another folder.
+
+        Raises:
+            InputError: it does not exist, or is not one of this study.
+        """
+        if not other.is_file():
+            raise InputError(f"'{other}' does not exist. Name a folder in which this study wrote its trials.")
+        for trial in _read(other, self._kind):
+            if trial.key not in self:
+                self.add(trial)
 
     def _write(self, mode: str, trials: list[Row]) -> None:
         with self._path.open(mode, newline="", encoding="utf-8") as stream:

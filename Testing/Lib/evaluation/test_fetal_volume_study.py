@@ -61,6 +61,7 @@ def a_trial():
         confidence=0.9,
         trust="high",
         seconds=1.5,
+        models="",
         atlas_age_weeks=30.0,
         atlas_from_original=matrix_text(np.eye(4)),
     )
