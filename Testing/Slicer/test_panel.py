@@ -9,7 +9,7 @@ import pytest
 import qt
 import slicer
 from DeepRegistrationSlicer import MrmlBridge, PanelResult
-from DeepRegistrationSlicer.Choices import AtlasChoice, DeviceChoice, MethodChoice
+from DeepRegistrationSlicer.Choices import AtlasChoice, ContrastChoice, DeviceChoice, MethodChoice
 from DeepRegistrationSlicer.ResultNodes import findResult
 from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
 
@@ -79,12 +79,14 @@ def test_widgets_write_the_parameters(a_panel, a_phantom):
     ui.atlasFolderSelector.currentPath = "somewhere"
     choose(ui.methodSelector, MethodChoice.VVR_GC)
     choose(ui.deviceSelector, DeviceChoice.CPU)
+    choose(ui.contrastSelector, ContrastChoice.T1_TO_T2)
     chosen = parameters.fetalVolume
     assert chosen.mask is mask
     assert (chosen.atlas.gestationalAge, chosen.candidates, parameters.seed) == (31.5, 7, 42)
     assert not chosen.wantsWarped
     assert chosen.atlas.folder == "somewhere"
     assert (chosen.method, parameters.device) == (MethodChoice.VVR_GC, DeviceChoice.CPU)
+    assert chosen.contrast == ContrastChoice.T1_TO_T2
 
 
 def test_parameters_show_in_the_widgets(a_panel):
@@ -103,7 +105,7 @@ def test_parameters_show_in_the_widgets(a_panel):
 
 def test_every_widget_that_takes_a_choice_is_bound_and_explained(a_panel):
     bound = [w for w in vars(a_panel.ui).values() if w.property("SlicerParameterName")]
-    assert len(bound) == 17
+    assert len(bound) == 18
     assert [widget.name for widget in bound if not widget.toolTip] == ["jobTabs"]
 
 
