@@ -18,7 +18,7 @@ help:
 	@echo "make demo       register a sample brain and write $(OUTPUT)/demo"
 	@echo "make test       lint, library tests, Slicer tests"
 	@echo "make test-slow  the tests that take minutes; make test-gpu: those that need a GPU"
-	@echo "make evaluate   the study of the README's table, with the images in DATA=$(DATA)"
+	@echo "make evaluate   the studies of the README's table, with the images in DATA=$(DATA)"
 	@echo "make benchmark  time and memory, with the images in DATA=$(DATA)"
 	@echo "make lint, make format, make clean"
 
@@ -66,10 +66,13 @@ test-gpu: venv
 evaluate: venv
 	$(BIN)/deepregistration evaluate fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate other-objects --data $(DATA) --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate fetal-slice --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
 	$(BIN)/python -m Testing.Slicer.panel_time
+	$(BIN)/deepregistration benchmark fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
 
 clean:
 	rm -rf $(VENV) $(OUTPUT) build dist .pytest_cache .ruff_cache *.egg-info

@@ -1,14 +1,18 @@
 """Command line of the studies: accuracy (`evaluate`) and time (`benchmark`)."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from DeepRegistrationLib.console import run_to_exit_code, say
-from DeepRegistrationLib.evaluation.pair_group import PairGroup
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
 from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.models.catalog import Network
 from DeepRegistrationLib.progress import Report
 
 evaluate_app = typer.Typer(
@@ -17,13 +21,39 @@ evaluate_app = typer.Typer(
 benchmark_app = typer.Typer(help="Time and memory.", no_args_is_help=True, rich_markup_mode=None)
 
 DataOption = Annotated[
-    Path, typer.Option(help="Folder with the public images: sta, spina-bifida-atlas, infant, mial-sub01.")
+    Path,
+    typer.Option(
+        help="Folder with the public images: sta, spina-bifida-atlas, infant, mial-sub01, svrtk-sim."
+    ),
 ]
+JoinOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder of the same study, whose trials are taken over; repeat for several."),
+]
+BrainsOption = Annotated[
+    list[SliceGroup] | None, typer.Option(help="Which brains; repeat for several. Default: all.")
+]
+PosesSeedOption = Annotated[int, typer.Option(help="Seed of the poses.")]
 DeviceOption = Annotated[
     Device, typer.Option(help="Where torch computes; auto takes a graphics card if there is one.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress, only errors.")]
 _DATA = Path("../shared/data/fetal-brain")
+_METHODS = "Methods to compare; repeat for several. Default: those whose networks are installed."
+
+
+def _study(run: Callable[[Report], Path], output: Path, quiet: bool) -> NoReturn:
+    """Runs a study that keeps what it has measured, and shows its tables."""
+
+    def work(keep_going: Report) -> int:
+        try:
+            say(run(keep_going).read_text(encoding="utf-8"))
+        except Cancelled:
+            say(f"Stopped. What was measured is kept in '{output}'; the same command goes on with it.")
+            return ExitCode.CANCELLED
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
 
 
 @evaluate_app.callback()
@@ -40,44 +70,141 @@ def benchmark() -> None:
 def evaluate_fetal_volume(
     data: DataOption = _DATA,
     output: Annotated[
-        Path, typer.Option(help="Folder for trials.csv, study.md and the figure; continued if it exists.")
+        Path, typer.Option(help="Folder for trials.csv, study.md and the figures; continued if it exists.")
     ] = Path("output/evaluation"),
     pairs: Annotated[
         list[PairGroup] | None, typer.Option(help="Groups of pairs; repeat for several. Default: all.")
     ] = None,
-    method: Annotated[
-        list[FetalVolumeMethod] | None,
-        typer.Option(help="Methods to compare; repeat for several. Default: all."),
-    ] = None,
+    method: Annotated[list[FetalVolumeMethod] | None, typer.Option(help=_METHODS)] = None,
     rotations: Annotated[int, typer.Option(help="Poses per pair, uniform over all rotations.", min=0)] = 20,
     per_bin: Annotated[
-        int, typer.Option(help="More poses per pair in each of the six bins of rotation angle.", min=0)
+        int, typer.Option(help="More poses per pair in each of the six bins of 30 degrees.", min=0)
     ] = 1,
+    unseen_only: Annotated[
+        bool, typer.Option("--unseen-only", help="Leave out brains that networks were trained on.")
+    ] = False,
     header_only: Annotated[
         bool, typer.Option("--header-only", help="Turn the header instead of resampling the brain.")
     ] = False,
+    join: JoinOption = None,
     device: DeviceOption = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Seed of the poses.")] = 0,
+    seed: PosesSeedOption = 0,
     quiet: QuietOption = False,
 ) -> None:
-    """Register every pair of public images from many poses and write the table of errors."""
+    """Register every pair of public images from many poses and write the tables of errors [degrees, mm]."""
 
-    def work(keep_going: Report) -> int:
+    def run(keep_going: Report) -> Path:
         from DeepRegistrationLib.evaluation.fetal_volume_study import StudySettings, run_study
 
         settings = StudySettings(
             groups=tuple(pairs or PairGroup),
-            methods=tuple(method or FetalVolumeMethod),
+            methods=tuple(method) if method else None,
             rotations=rotations,
             per_bin=per_bin,
+            unseen_only=unseen_only,
             header_only=header_only,
             device=device,
             seed=seed,
+            join=tuple(join or ()),
         )
-        say(run_study(data, output, settings, keep_going).read_text(encoding="utf-8"))
-        return ExitCode.DONE
+        return run_study(data, output, settings, keep_going)
 
-    raise typer.Exit(run_to_exit_code(work, quiet))
+    _study(run, output, quiet)
+
+
+@evaluate_app.command("fetal-slice")
+def evaluate_fetal_slice(
+    data: DataOption = _DATA,
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for slice_trials.csv, stack_trials.csv, slice_study.md and the figure; continued if "
+            "it exists."
+        ),
+    ] = Path("output/evaluation"),
+    brains: BrainsOption = None,
+    method: Annotated[list[FetalSliceMethod] | None, typer.Option(help=_METHODS)] = None,
+    slices: Annotated[
+        int, typer.Option(help="Slices per brain, uniform over half of all orientations.", min=0)
+    ] = 20,
+    per_bin: Annotated[
+        int, typer.Option(help="More slices per brain in each of the six bins of 30 degrees.", min=0)
+    ] = 1,
+    join: JoinOption = None,
+    device: DeviceOption = Device.AUTO,
+    seed: PosesSeedOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Find slices that were cut from brains in known poses, and stacks; write the tables [degrees, mm]."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.fetal_slice_study import SliceStudySettings, run_slice_study
+
+        settings = SliceStudySettings(
+            groups=tuple(brains or SliceGroup),
+            methods=tuple(method) if method else None,
+            slices=slices,
+            per_bin=per_bin,
+            device=device,
+            seed=seed,
+            join=tuple(join or ()),
+        )
+        return run_slice_study(data, output, settings, keep_going)
+
+    _study(run, output, quiet)
+
+
+@evaluate_app.command("fetal-networks")
+def evaluate_fetal_networks(
+    data: DataOption = _DATA,
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for network_trials.csv, networks.md, networks.json and the figure; continued if it "
+            "exists."
+        ),
+    ] = Path("output/evaluation"),
+    pose_net: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of a training (safetensors or checkpoint) instead of the installed ones; networks "
+            "that are not named are then left out."
+        ),
+    ] = None,
+    correction_net: Annotated[Path | None, typer.Option(help="The same for Correction-Net.")] = None,
+    slice_net: Annotated[Path | None, typer.Option(help="The same for the slice net.")] = None,
+    brains: BrainsOption = None,
+    per_bin: Annotated[
+        int,
+        typer.Option(help="Poses per brain in each of the six bins; six times as many slices.", min=1),
+    ] = 24,
+    device: DeviceOption = Device.AUTO,
+    seed: PosesSeedOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask the networks alone about brains in known poses; write the tables and figures [degrees, mm].
+
+    Installed networks are measured; the variable DEEPREGISTRATION_MODELS names another folder with them.
+    """
+    given = {
+        Network.POSE_NET: pose_net,
+        Network.CORRECTION_NET: correction_net,
+        Network.SLICE_NET: slice_net,
+    }
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation import network_study
+
+        settings = network_study.NetworkStudySettings(
+            weights={kind: path for kind, path in given.items() if path is not None},
+            per_bin=per_bin,
+            groups=tuple(brains or network_study.BRAINS),
+            device=device,
+            seed=seed,
+        )
+        return network_study.run_network_study(data, output, settings, keep_going)
+
+    _study(run, output, quiet)
 
 
 @evaluate_app.command("other-objects")
@@ -121,6 +248,27 @@ def benchmark_fetal_volume(
 
         path = timing.benchmark_fetal_volume(data, output, repeats, device, keep_going)
         say(path.read_text(encoding="utf-8"))
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+@benchmark_app.command("fetal-networks")
+def benchmark_fetal_networks(
+    data: DataOption = _DATA,
+    output: Annotated[Path, typer.Option(help="Folder for networks_time.md and networks_time.json.")] = Path(
+        "output/benchmark"
+    ),
+    repeats: Annotated[int, typer.Option(help="Repetitions of each step in one process.", min=1)] = 20,
+    device: DeviceOption = Device.AUTO,
+    quiet: QuietOption = False,
+) -> None:
+    """Time Pose-Net and Correction-Net per volume [ms] in a process that has loaded them, and a peer."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.evaluation.network_benchmark import benchmark_networks
+
+        say(benchmark_networks(data, output, repeats, device, keep_going).read_text(encoding="utf-8"))
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))

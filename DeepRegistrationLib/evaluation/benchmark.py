@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
+from DeepRegistrationLib.evaluation.timed_worker import (
+    busy_programs,
+    machine_text,
+    peak_memory_mb,
+    timed_worker,
+)
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeFiles, FetalVolumeSettings
 from DeepRegistrationLib.jobs.job import ExitCode, Job, JobKind, write_job
 from DeepRegistrationLib.progress import Progress, Report, keep_going
@@ -79,8 +81,8 @@ def benchmark_fetal_volume(
     if repeats < 2:
         raise ValueError(f"a second registration needs at least 2 repeats, got {repeats}")
     output.mkdir(parents=True, exist_ok=True)
-    cases = _cases(data)
-    load = _busy_programs()
+    cases = public_cases(data)
+    load = busy_programs()
     rows = []
     for number, case in enumerate(cases):
         if not report(Progress(number / len(cases), f"Timing: {case.name}")):
@@ -94,7 +96,15 @@ def benchmark_fetal_volume(
     return path
 
 
-def _cases(data: Path) -> list[BenchmarkCase]:
+def public_cases(data: Path) -> list[BenchmarkCase]:
+    """The registrations that are timed: one with mask and age, one with nothing but the image.
+
+    Args:
+        data: folder with the public images.
+
+    Raises:
+        InputError: one is missing.
+    """
     atlas = data / "sta"
     operated = data / "spina-bifida-atlas" / "SB_GA25_operated_T2w.nii.gz"
     mask = data / "spina-bifida-atlas" / "SB_GA25_operated_mask.nii.gz"
@@ -116,20 +126,14 @@ def _measure(case: BenchmarkCase, repeats: int, device: Device) -> BenchmarkRow:
         folder = Path(name)
         command_line_s = _time_command_line(case, folder / "command", device)
         settings = FetalVolumeSettings(gestational_age_weeks=case.gestational_age_weeks, device=device)
-        started = time.perf_counter()
-        with _worker() as worker:
-            _wait_for(worker, "ready")
-            start_s = time.perf_counter() - started
+        with timed_worker() as worker:
             seconds = []
             for number in range(repeats):
                 job = folder / f"job{number}.json"
                 write_job(Job(JobKind.FETAL_VOLUME, case.files, settings, folder / f"result{number}"), job)
-                started = time.perf_counter()
-                _send(worker, {"command": "run", "id": str(number), "job": str(job)})
-                _wait_for(worker, "finished")
-                seconds.append(time.perf_counter() - started)
-            peak = _peak_memory_mb(worker.pid)
-    return BenchmarkRow(case.name, command_line_s, start_s, tuple(seconds), peak)
+                seconds.append(worker.seconds_for(job))
+            peak = peak_memory_mb(worker.process.pid)
+    return BenchmarkRow(case.name, command_line_s, worker.start_s, tuple(seconds), peak)
 
 
 def _time_command_line(case: BenchmarkCase, output: Path, device: Device) -> float:
@@ -154,56 +158,11 @@ def _time_command_line(case: BenchmarkCase, output: Path, device: Device) -> flo
     return seconds
 
 
-@contextmanager
-def _worker() -> Iterator[subprocess.Popen]:
-    command = [sys.executable, "-m", "DeepRegistrationLib.worker"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.stdin.close()  # a worker without a parent ends
-        process.wait(timeout=20)
-        process.stdout.close()
-
-
-def _send(worker: subprocess.Popen, command: dict[str, str]) -> None:
-    worker.stdin.write(json.dumps(command) + "\n")
-    worker.stdin.flush()
-
-
-def _wait_for(worker: subprocess.Popen, event: str) -> None:
-    for line in worker.stdout:
-        message = json.loads(line)
-        if message["event"] == event:
-            return
-        if message["event"] == "failed":
-            raise RegistrationError(f"The worker could not do the job: {message['message']}")
-    raise RegistrationError("The worker ended before its job was done. Run it by hand to see why.")
-
-
-def _peak_memory_mb(pid: int) -> float | None:
-    """Largest resident memory that a running process has had [MB]; Linux only."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        return None
-    peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(peak.split()[1]) / 1000
-
-
-def _busy_programs() -> str:
-    """How many programs want a core, so that a time is not read as slower than the machine is."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "an unknown number of"
-
-
 def _table(rows: list[BenchmarkRow], load: str) -> str:
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     lines = [
         "# Fetal volume to atlas: time and memory",
         "",
-        f"{platform.machine()}, {processors} processor cores, Python {platform.python_version()}; "
-        f"{load} other programs wanted a core when it began. "
+        f"{machine_text(load)} "
         "Wall times, reading the images and writing the result folder with its report included.",
         "",
         "| case | command line [s] | worker ready [s] | first job [s] | second job [s] "

@@ -56,8 +56,8 @@ def check_models(methods: Iterable[Method]) -> None:
     if lacking:
         models = ", ".join(dict.fromkeys(name for names in lacking.values() for name in names))
         raise InputError(
-            f"{', '.join(lacking)} cannot be measured: the trained network {models} is not installed or "
-            "damaged. Leave the method out (--method), see what 'deepregistration models list' says, or name "
+            f"{', '.join(lacking)} cannot be measured without trained networks that are not installed or "
+            f"damaged: {models}. Leave the method out (--method), see 'deepregistration models list', or name "
             "a folder with the networks in the variable DEEPREGISTRATION_MODELS."
         )
 

@@ -105,13 +105,18 @@ def run_network_study(
             "No trained network is installed. Name the weights of a training (--pose-net, --correction-net, "
             "--slice-net), or a folder with networks in the variable DEEPREGISTRATION_MODELS."
         )
+    subjects = find_subjects(data, settings.groups)
+    if not subjects:
+        raise InputError(
+            "There is no brain to ask the networks about: stacks are none. Choose from "
+            f"{', '.join(BRAINS)} (--brains)."
+        )
     measures = _measures(trained, settings)
     output.mkdir(parents=True, exist_ok=True)
     file = TrialFile(output / FILE_NAME, NetworkTrial)
     for trial in file.trials:
         if trial.network in measures:
             check_same_models(trial.network, trial.models, measures[trial.network].models)
-    subjects = find_subjects(data, settings.groups)
     for number, subject in enumerate(subjects):
         wanted = [
             (name, contrast)

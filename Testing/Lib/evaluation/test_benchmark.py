@@ -7,6 +7,7 @@ import pytest
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation import benchmark
+from DeepRegistrationLib.evaluation.timed_worker import peak_memory_mb
 
 
 def test_a_missing_image_is_named(tmp_path):
@@ -25,7 +26,7 @@ def test_the_peak_of_a_process_stays_after_it_has_freed_the_memory():
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "freed\n"
-        peak = benchmark._peak_memory_mb(process.pid)
+        peak = peak_memory_mb(process.pid)
         process.communicate("\n")
     assert 200 < peak < 400
 
