@@ -57,8 +57,8 @@ def check_models(methods: Iterable[Method]) -> None:
         models = ", ".join(dict.fromkeys(name for names in lacking.values() for name in names))
         raise InputError(
             f"{', '.join(lacking)} cannot be measured without trained networks that are not installed or "
-            f"damaged: {models}. Leave the method out (--method), see 'deepregistration models list', or name "
-            "a folder with the networks in the variable DEEPREGISTRATION_MODELS."
+            f"damaged: {models}. Leave the method out (--method), see 'deepregistration models list', or "
+            "name a folder with the networks in the variable DEEPREGISTRATION_MODELS."
         )
 
 
