@@ -24,6 +24,7 @@ LAYERS = [
     {"jobs", "sample_data", "sample_download", "remote_file", "file_download", "geometry"},
     {"device", "failures", "threads", "versions"},
     {"images"},
+    {"projection"},
     {"similarity"},
     {"optimize", "networks"},
     {"losses"},

@@ -1,0 +1,112 @@
+"""Line integrals on the CPU without an intermediate grid: threads share the rows of the images."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import torch
+
+from DeepRegistrationLib.projection.index_rays import IndexRays
+
+# shares per thread: rays through the middle take longer than those past the volume
+_SHARES_PER_THREAD = 4
+
+
+def is_available() -> bool:
+    """True if numba is installed."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tensor:
+    """Mean along each ray of the values and, with `moments`, of the gradients.
+
+    Args:
+        volume: (B or 1, C, K, J, I) float32 or float64 on the CPU.
+        rays: B images, on the CPU.
+        moments: also the six images of the gradient.
+
+    Returns:
+        (B, C, 1 or 7, rows, columns): value; gradient along i, j, k; fraction * gradient along i, j, k.
+        Gradients are per index. All are means over the whole ray from source to detector, the volume being
+        zero outside.
+    """
+    from DeepRegistrationLib.projection import cpu_kernels
+
+    volume = volume.contiguous()
+    rows, columns = rays.shape_px
+    channels = volume.shape[1]
+    images = volume.new_empty(rays.batch, channels, 7 if moments else 1, rows, columns)
+    volumes, outputs = volume.numpy(), images.numpy()
+    sources, directions, steps = rays.source.numpy(), rays.directions.numpy(), rays.step.tolist()
+    tasks = []
+    for b in range(rays.batch):
+        for c in range(channels):
+            one = volumes[b if volume.shape[0] > 1 else 0, c]
+            for first, last in _shares(rows, rays.batch * channels):
+                ray = (sources[b], directions[b], steps[b], rays.phase, first, last)
+                if moments:
+                    tasks.append((cpu_kernels.integrate_moments, (one, *ray, outputs[b, c])))
+                else:
+                    tasks.append((cpu_kernels.integrate, (one, *ray, outputs[b, c, 0])))
+    _run(tasks)
+    return images
+
+
+def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> torch.Tensor:
+    """Adjoint of `forward`.
+
+    Args:
+        images: (B, C, 1 or 7, rows, columns).
+        rays: B images.
+        shape: of the volume: (B or 1, C, K, J, I).
+
+    Returns:
+        Tensor of that shape.
+    """
+    from DeepRegistrationLib.projection import cpu_kernels
+
+    images = images.contiguous()
+    volume = images.new_zeros(shape)
+    inputs, outputs = images.numpy(), volume.numpy()
+    sources, directions, steps = rays.source.numpy(), rays.directions.numpy(), rays.step.tolist()
+
+    def add(b: int, c: int, first: int, last: int) -> None:
+        into = outputs[b if shape[0] > 1 else 0, c]
+        # images of one volume one after the other: a share of slices belongs to one thread at a time
+        for image in [b] if shape[0] > 1 else range(rays.batch):
+            ray = (sources[image], directions[image], steps[image], rays.phase)
+            cpu_kernels.back_project(inputs[image, c], *ray, first, last, into)
+
+    volumes = [(b, c) for b in range(shape[0]) for c in range(shape[1])]
+    _run([(add, (b, c, *share)) for b, c in volumes for share in _shares(shape[2], len(volumes))])
+    return volume
+
+
+def _shares(count: int, others: int) -> list[tuple[int, int]]:
+    """Ranges that divide `count` rows or slices among the threads, if `others` pictures are there too."""
+    threads = torch.get_num_threads()
+    parts = 1 if threads == 1 else max(1, min(count, -(-threads * _SHARES_PER_THREAD // others)))
+    edges = [count * part // parts for part in range(parts + 1)]
+    return list(pairwise(edges))
+
+
+def _run(tasks: list[tuple[Callable, tuple]]) -> None:
+    threads = min(torch.get_num_threads(), len(tasks))
+    if threads == 1:
+        for function, arguments in tasks:
+            function(*arguments)
+        return
+    for future in [_pool(threads, os.getpid()).submit(function, *args) for function, args in tasks]:
+        future.result()
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay; a forked process (a data loader's) makes its own."""
+    return ThreadPoolExecutor(threads, thread_name_prefix=f"projection{process}")
