@@ -20,17 +20,33 @@ from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
 
-PIXEL_MM = 1.2
-NOISE = 0.04
-"""Standard deviation relative to the brightest tissue."""
-BIAS = 0.15
-"""Standard deviation of the logarithm of the coil sensitivity."""
 _PROFILE = 5
 """Samples through the thickness of a slice."""
 _HALF_EDGE_RADII = 1.6
-_DECENTRED_MM = 8.0
-_SCANNER_MM = 80.0
-"""Largest shift of the patient in the scanner along each axis."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """How slices are acquired.
+
+    Attributes:
+        pixel_mm: size of a pixel [mm].
+        thickness_mm: of a slice [mm].
+        noise: standard deviation, relative to the brightest tissue.
+        bias: standard deviation of the logarithm of the coil sensitivity.
+        decentred_mm: largest distance of the brain from the middle of the image, along each axis [mm].
+        scanner_mm: largest shift of the patient in the scanner, along each axis [mm].
+    """
+
+    pixel_mm: float = 1.2
+    thickness_mm: float = THICKNESS_MM
+    noise: float = 0.04
+    bias: float = 0.15
+    decentred_mm: float = 8.0
+    scanner_mm: float = 80.0
+
+
+USUAL = Acquisition()
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +129,16 @@ def _drawn(draw: Draw, number: int, wanted_bin: int | None, seed: int) -> SliceP
             return found
 
 
-def cut_slice(subject: KnownSubject, atlas: PreparedBrain, pose: SlicePoseDraw) -> CutSlice:
+def cut_slice(
+    subject: KnownSubject, atlas: PreparedBrain, pose: SlicePoseDraw, how: Acquisition = USUAL
+) -> CutSlice:
     """Acquires one slice of a subject: thick, noisy, unevenly bright, in a patient that lies anyhow.
 
     Args:
         subject: in a known pose.
         atlas: the atlas brain, whose centre and radius the pose refers to.
         pose: where to cut.
+        how: slices are acquired.
     """
     subject_from_atlas = np.linalg.inv(subject.atlas_from_subject)
     linear = subject_from_atlas[:3, :3]
@@ -130,7 +149,7 @@ def cut_slice(subject: KnownSubject, atlas: PreparedBrain, pose: SlicePoseDraw) 
     subject_from_plane = np.eye(4)
     subject_from_plane[:3, :3] = axes
     subject_from_plane[:3, 3] = linear @ origin_atlas + subject_from_atlas[:3, 3]
-    grid = _plane_grid(scale * _HALF_EDGE_RADII * atlas.radius_mm, generator)
+    grid = _plane_grid(scale * _HALF_EDGE_RADII * atlas.radius_mm, how, generator)
     image, mask = (
         _through_thickness(volume, grid, subject_from_plane)
         for volume in (subject.image, subject.mask.with_values((subject.mask.values != 0).float()))
@@ -138,10 +157,10 @@ def cut_slice(subject: KnownSubject, atlas: PreparedBrain, pose: SlicePoseDraw) 
     scanner_from_plane = np.eye(4)
     scanner_from_plane[:3, :3] = uniform_random_rotations(1, generator)[0].numpy()
     uniform = torch.rand(3, generator=generator, dtype=torch.float64).numpy()
-    scanner_from_plane[:3, 3] = _SCANNER_MM * (2 * uniform - 1)
+    scanner_from_plane[:3, 3] = how.scanner_mm * (2 * uniform - 1)
     geometry = VolumeGeometry(grid.shape_kji, scanner_from_plane @ grid.ras_from_ijk)
     inside = mask > 0.5
-    values = _as_acquired(image, inside, generator)
+    values = _as_acquired(image, inside, how, generator)
     name = f"{subject.name} slice {pose.number}"
     mask_volume = Volume(inside, geometry, f"{name} mask")
     centre_ras = centre_of_gravity_ras(mask_volume.with_values(inside.float()))
@@ -159,27 +178,29 @@ def rigid_about(matrix: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return found
 
 
-def _plane_grid(half_edge_mm: float, generator: torch.Generator) -> VolumeGeometry:
+def _plane_grid(half_edge_mm: float, how: Acquisition, generator: torch.Generator) -> VolumeGeometry:
     """One slice about the plane's origin, a little off centre."""
-    count = 2 * int(np.ceil(half_edge_mm / PIXEL_MM)) + 1
-    off = _DECENTRED_MM * (2 * torch.rand(2, generator=generator, dtype=torch.float64).numpy() - 1)
-    plane_from_ijk = np.diag([PIXEL_MM, PIXEL_MM, THICKNESS_MM, 1.0])
-    plane_from_ijk[:2, 3] = off - PIXEL_MM * (count - 1) / 2
+    count = 2 * int(np.ceil(half_edge_mm / how.pixel_mm)) + 1
+    off = how.decentred_mm * (2 * torch.rand(2, generator=generator, dtype=torch.float64).numpy() - 1)
+    plane_from_ijk = np.diag([how.pixel_mm, how.pixel_mm, how.thickness_mm, 1.0])
+    plane_from_ijk[:2, 3] = off - how.pixel_mm * (count - 1) / 2
     return VolumeGeometry((1, count, count), plane_from_ijk)
 
 
 def _through_thickness(volume: Volume, grid: VolumeGeometry, subject_from_plane: np.ndarray) -> torch.Tensor:
     """(1, J, I); mean over the thickness."""
     fine = grid.ras_from_ijk.copy()
-    fine[2, 2] = THICKNESS_MM / _PROFILE
+    fine[2, 2] = grid.spacing_mm[2] / _PROFILE
     fine[2, 3] -= fine[2, 2] * (_PROFILE - 1) / 2
     stack = VolumeGeometry((_PROFILE, *grid.shape_kji[1:]), fine)
     return resample(volume, stack, subject_from_plane).values.float().mean(0, keepdim=True)
 
 
-def _as_acquired(image: torch.Tensor, inside: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _as_acquired(
+    image: torch.Tensor, inside: torch.Tensor, how: Acquisition, generator: torch.Generator
+) -> torch.Tensor:
     """Coil sensitivity and noise; magnitudes, as scanners give them."""
     brightest = percentile(image[inside], 99.0) if bool(inside.any()) else 1.0
     sensitivity = random_field(1, 1, image.shape[-1], 4, 2, generator)[0]
-    noise = NOISE * brightest * torch.randn(image.shape, generator=generator)
-    return (image * torch.exp(BIAS * sensitivity) + noise).abs()
+    noise = how.noise * brightest * torch.randn(image.shape, generator=generator)
+    return (image * torch.exp(how.bias * sensitivity) + noise).abs()
