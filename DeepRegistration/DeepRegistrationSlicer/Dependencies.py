@@ -28,6 +28,8 @@ _SIZES = {
     "monai": "2 MB",
     "pynrrd": "less than 1 MB",
     "safetensors": "1 MB",
+    "pydicom": "2 MB",
+    "numba": "60 MB",
 }
 # Slicer is built with these; another version of them can break it
 _NEVER_REPLACED = ("numpy", "SimpleITK")
