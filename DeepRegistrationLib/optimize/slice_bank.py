@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from DeepRegistrationLib.geometry.grid import sample
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
@@ -20,6 +21,13 @@ _REACH = 1.4
 """Half width of a section in radii of the object."""
 _MIDDLE_SHARE = 0.86
 """Share of the object's extent along each normal that is cut; beyond, sections are too small to tell."""
+
+_WINDOW_RADIUS = 2
+"""Windows of 5 pixels, half a radius of the object, within which intensities are standardized."""
+_FLAT = 0.05
+"""Standard deviation below which a window counts as flat."""
+_WITHIN = 0.3
+"""Share of a pixel that must belong to the object for its intensity to count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +224,8 @@ def frames_of_normals(normals: torch.Tensor) -> torch.Tensor:
         (N, 3, 3); rows x, y and the normal; the turn about the normal is arbitrary.
     """
     # the axis to which the normal is most perpendicular never vanishes in the cross product
-    helper = torch.nn.functional.one_hot(normals.abs().argmin(-1), 3).to(normals)
-    x = torch.nn.functional.normalize(torch.linalg.cross(helper, normals), dim=-1)
+    helper = F.one_hot(normals.abs().argmin(-1), 3).to(normals)
+    x = F.normalize(torch.linalg.cross(helper, normals), dim=-1)
     return torch.stack([x, torch.linalg.cross(normals, x), normals], -2)
 
 
@@ -238,13 +246,15 @@ def turns_and_sides(turns: int) -> torch.Tensor:
 
 
 def section_features(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """What is compared: intensity, and the strength of edges, which does not depend on the contrast's sign.
+    """What is compared: intensity relative to its surroundings, and the strength of edges.
 
-    For the edges the surroundings take the object's mean, so that the outline counts alike whether the tissue
-    at the surface is dark or bright.
+    The first is free of bias fields and of slow differences between two brains: among the best scores of a
+    foreign brain's slice the right place is found more often than by plain intensity. The second does not
+    depend on the contrast's sign. For the edges the surroundings take the object's mean, so that the outline
+    counts alike whether the tissue at the surface is dark or bright.
 
     Args:
-        images: (N, n, n); 0 outside the object.
+        images: (N, n, n); 0 outside the object, scaled to about 0..1 inside.
         masks: (N, n, n); 1 inside.
 
     Returns:
@@ -252,7 +262,21 @@ def section_features(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """
     mean = images.sum((1, 2)) / masks.sum((1, 2)).clamp(min=1e-6)
     rows, columns = torch.gradient(images - mean[:, None, None] * masks, dim=(1, 2))
-    return torch.stack([images, (rows.square() + columns.square()).sqrt()])
+    return torch.stack([_standardized(images, masks), (rows.square() + columns.square()).sqrt()])
+
+
+def _standardized(images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """(N, n, n); deviation from the mean of a window within the object, in its standard deviations."""
+    count = _window_mean(masks).clamp(min=1e-3)
+    mean = _window_mean(masks * images) / count
+    variance = (_window_mean(masks * images.square()) / count - mean.square()).clamp(min=0)
+    return (masks > _WITHIN) * (images - mean) / (variance + _FLAT**2).sqrt()
+
+
+def _window_mean(images: torch.Tensor) -> torch.Tensor:
+    """(N, n, n); zeros outside count."""
+    size = 2 * _WINDOW_RADIUS + 1
+    return F.avg_pool2d(images[:, None], size, stride=1, padding=_WINDOW_RADIUS)[:, 0]
 
 
 def _normalized(features: torch.Tensor) -> torch.Tensor:

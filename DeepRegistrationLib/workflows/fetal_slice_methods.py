@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,22 +38,27 @@ from DeepRegistrationLib.workflows.fetal_slice_search import (
     choose_starts,
     rival_of,
     search,
+    size_cost,
+    size_costs,
 )
 from DeepRegistrationLib.workflows.prepared_atlas import PreparedAtlas, prepare_atlas
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice
-from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence
+from DeepRegistrationLib.workflows.result import Trust
+from DeepRegistrationLib.workflows.slice_atlas import cerebrum_of
+from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence, judge_slice
+from DeepRegistrationLib.workflows.slice_poses import about, pose_of_matrix, towards
 
-_PROPOSALS = 400
-"""Best scores of each channel of the bank from which distinct ones are chosen."""
+_PROPOSALS = 200
+"""Best scores of each channel of the bank, at each size, from which distinct ones are chosen."""
+_SIZES_TRIED = (0.93, 1.0, 1.07)
+"""Relative to the size that the age tells; brains of one age differ by 5 % in length."""
 _ASKED_SLICES = 6
 """Slices of a stack of which the bank is asked: those that show most of the brain."""
 _AGES_TRIED_WEEKS = (22.5, 27.0, 31.5, 36.0)
 """Four ages stay in memory; between them the fitted size makes up for the rest."""
-_USUAL_SIZE_CHANGE, _SIZE_COST = 0.05, 0.008
-"""Brains of one age differ by 5 % in length; so much similarity weighs as much as that."""
-FOLLOWED_SIMILARITY, FOLLOWED_RIVAL = 0.5, 0.9
-"""A pose that was followed is searched anew where it fits less well than the first, or where turned by
-quarters it fits nearly as well."""
+FOLLOWED_RIVAL = 0.9
+"""A pose that was followed is searched anew where turned by quarters it fits so well, relative to itself, or
+where it is not trusted."""
 _RIVAL_ITERATIONS = 5
 _FOLLOWED_DEG, _FOLLOWED_RADII = 25.0, 0.5
 """Further from the slice before the pose is searched anew."""
@@ -81,8 +87,8 @@ class FoundSlicePose:
     followed: bool = False
 
 
-# a bank takes a second and 33 MB; it is worth keeping for the next slice
-@functools.lru_cache(maxsize=4)
+# a bank takes a second and 33 MB; it is worth keeping for the next slice. Four ages, with and without fluid
+@functools.lru_cache(maxsize=8)
 def slice_bank(atlas: PreparedAtlas) -> SliceBank:
     """The atlas cut along all planes, kept between jobs of a resident worker."""
     return make_slice_bank(atlas.brain)
@@ -141,7 +147,7 @@ def find_pose(
 
 def _age_fit(found: FoundSlicePose) -> float:
     """Similarity, less what a size speaks against that is unusual at the age."""
-    return float(found.similarity[0]) - _SIZE_COST * (found.evidence.size_change / _USUAL_SIZE_CHANGE) ** 2
+    return float(found.similarity[0]) - size_cost(found.evidence.size_change)
 
 
 def _at_one_age(
@@ -149,7 +155,7 @@ def _at_one_age(
 ) -> FoundSlicePose:
     advance(0.0)
     if settings.initial_pose is not None:
-        followed = _follow(atlas, part, settings, advance)
+        followed = _with_or_without_fluid(_follow, atlas, part, settings, advance)
         if followed is not None:
             return followed
     if settings.method == FetalSliceMethod.SVR_GC:
@@ -159,13 +165,39 @@ def _at_one_age(
         if settings.method == FetalSliceMethod.SVR_DEEP:
             return _by_baseline(atlas, part, answer, settings, advance)
         return _judged(atlas, part, answer, settings, (SLICE_NET,))
-    return _by_search(atlas, part, settings, advance)
+    return _with_or_without_fluid(_by_search, atlas, part, settings, advance)
+
+
+def _with_or_without_fluid(
+    find: Callable[..., FoundSlicePose | None],
+    atlas: PreparedAtlas,
+    part: PreparedSlice,
+    settings: FetalSliceSettings,
+    advance: Advance,
+) -> FoundSlicePose | None:
+    """What is found in the whole atlas or, where that leaves doubts, in the cerebrum if it fits better."""
+    found = find(atlas, atlas, part, settings, lambda f: advance(0.5 * f))
+    if found is not None and judge_slice(found.evidence).trust == Trust.HIGH:
+        return found
+    cerebrum = cerebrum_of(atlas)
+    if cerebrum is None:
+        return found
+    other = find(cerebrum, atlas, part, settings, lambda f: advance(0.5 + 0.5 * f))
+    answers = [answer for answer in (found, other) if answer is not None]
+    return max(answers, key=_age_fit, default=None)
 
 
 def _by_search(
-    atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
+    atlas: PreparedAtlas,
+    whole: PreparedAtlas,
+    part: PreparedSlice,
+    settings: FetalSliceSettings,
+    advance: Advance,
 ) -> FoundSlicePose:
-    """Proposals of bank and net, then pairs of mirror images from coarse to fine."""
+    """Proposals of bank and net, then pairs of mirror images from coarse to fine.
+
+    The net's unit of length comes from the whole atlas, of which `atlas` may be a part.
+    """
     bank = slice_bank(atlas)
     advance(0.2)
     scale = expected_scale(atlas, settings)
@@ -178,23 +210,33 @@ def _by_search(
     asked = _slices_to_ask(part)
     for number, index in enumerate(asked):
         single = part.single(index) if len(part.image.values) > 1 else part
-        poses, _ = bank_proposals(bank, atlas.brain, single, scale, max(_PROPOSALS // len(asked), 50))
-        poses = about(poses, part.centre_ras)
-        for channel, half in enumerate(_halves(len(poses))):
-            by_channel[channel] = _joined(by_channel[channel], poses[half])
+        for size in _SIZES_TRIED:
+            count = max(_PROPOSALS // len(asked), 50)
+            poses, _ = bank_proposals(bank, atlas.brain, single, scale * size, count)
+            poses = about(poses, part.centre_ras)
+            for channel, half in enumerate(_halves(len(poses))):
+                by_channel[channel] = _joined(by_channel[channel], poses[half])
         if with_net:
-            by_net = _joined(by_net, about(net_proposals(atlas.brain, single, scale), part.centre_ras))
+            poses = about(net_proposals(whole.brain, single, scale), part.centre_ras)
+            by_net = _joined(by_net, towards(poses, atlas.brain.centre_ras))
         advance(0.2 + 0.2 * (number + 1) / len(asked))
     # what one slice proposes all slices judge
     level = make_level(atlas.brain, part.thinned(FEW_SLICES), scale, COARSE)
     starts: PoseBatch | None = None
     for poses, count in zip(by_channel, counts, strict=True):
         both = torch.maximum(level.score(poses), level.score(mirrored(poses, part)))
+        both = both - size_costs(poses, scale)
         starts = _joined(starts, choose_starts(poses, both, atlas.brain, part, count))
     if by_net is not None:
         starts = _joined(by_net, starts)
     found = search(
-        atlas.brain, part, starts, settings.half_space, settings.measure, lambda f: advance(0.4 + 0.6 * f)
+        atlas.brain,
+        part,
+        starts,
+        scale,
+        settings.half_space,
+        settings.measure,
+        lambda f: advance(0.4 + 0.6 * f),
     )
     return FoundSlicePose(
         poses=found.poses,
@@ -207,7 +249,11 @@ def _by_search(
 
 
 def _follow(
-    atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
+    atlas: PreparedAtlas,
+    _whole: PreparedAtlas,
+    part: PreparedSlice,
+    settings: FetalSliceSettings,
+    advance: Advance,
 ) -> FoundSlicePose | None:
     """Refines the pose of the slice before; None if it does not fit any more."""
     atlas_from_slice = np.array(settings.initial_pose).reshape(4, 4)
@@ -218,19 +264,20 @@ def _follow(
     level = make_level(atlas.brain, part, scale, last_level(settings.measure))
     poses, values, fine = level.refine(poses)
     units = (_FOLLOWED_DEG, _FOLLOWED_RADII * atlas.brain.radius_mm)
-    if float(values[0]) < FOLLOWED_SIMILARITY or float(distance(poses, start, *units)[0]) > 1:
+    if float(distance(poses, start, *units)[0]) > 1:
         return None
     coarse = make_level(atlas.brain, part, scale, COARSE)
     turned, turned_values, _ = coarse.refine(_quarter_turns(poses, part), iterations=_RIVAL_ITERATIONS)
     images = stack_poses(poses, mirrored(poses, part))
     rival = rival_of(turned, turned_values, coarse.score(poses), images, atlas.brain)
-    if rival > FOLLOWED_RIVAL:
+    evidence = _evidence(atlas, part, poses, rival, None, settings)
+    if rival > FOLLOWED_RIVAL or judge_slice(evidence).trust == Trust.LOW:
         return None
     return FoundSlicePose(
         poses=poses,
         similarity=values,
         atlas=atlas,
-        evidence=_evidence(atlas, part, poses, rival, None, settings),
+        evidence=evidence,
         history={"medium": medium, "fine": fine},
         followed=True,
     )
@@ -320,29 +367,6 @@ def _evidence(
         rival=rival,
         agreement=agreement,
         size_change=float(answer.log_scale[0]) - math.log(scale),
-    )
-
-
-def about(poses: PoseBatch, centre_fixed: np.ndarray) -> PoseBatch:
-    """The same maps, about another point of the slices."""
-    shift = torch.as_tensor(centre_fixed - poses.centre_fixed).to(poses.translation)
-    return replace(poses, translation=poses.translation + poses.linear() @ shift, centre_fixed=centre_fixed)
-
-
-def pose_of_matrix(
-    atlas_from_slice: np.ndarray, part: PreparedSlice, atlas: PreparedAtlas, scale: float | None
-) -> PoseBatch:
-    """Batch of one from a matrix (4, 4); the centroid stays where the matrix puts it, whatever the scale."""
-    like = part.image.values
-    linear = atlas_from_slice[:3, :3]
-    own_scale = float(np.cbrt(np.linalg.det(linear)))
-    arrives = linear @ part.centre_ras + atlas_from_slice[:3, 3]
-    return PoseBatch(
-        rotation=torch.as_tensor(linear / own_scale).to(like)[None],
-        translation=torch.as_tensor(arrives - atlas.brain.centre_ras).to(like)[None],
-        log_scale=like.new_full((1,), math.log(own_scale if scale is None else scale)),
-        centre_fixed=part.centre_ras,
-        centre_moving=atlas.brain.centre_ras,
     )
 
 

@@ -14,10 +14,11 @@ import torch
 
 from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch
-from DeepRegistrationLib.workflows.fetal_slice_methods import FoundSlicePose, about
+from DeepRegistrationLib.workflows.fetal_slice_methods import FoundSlicePose
 from DeepRegistrationLib.workflows.fetal_slice_refinement import MEDIUM, Advance, SliceLevel, make_level
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice
 from DeepRegistrationLib.workflows.result import SlicePose
+from DeepRegistrationLib.workflows.slice_poses import about
 
 _USUAL_DEG, _USUAL_MM = 6.0, 4.0
 """Standard deviation of a slice's motion against the stack."""

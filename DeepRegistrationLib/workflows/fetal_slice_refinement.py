@@ -52,7 +52,7 @@ class LevelSettings:
     degree: int | None = None
 
 
-COARSE = LevelSettings(9.0, 12, scaling=False, degree=3)
+COARSE = LevelSettings(9.0, 12, scaling=False)
 MEDIUM = LevelSettings(14.0, 8, scaling=True)
 FINE = LevelSettings(22.0, 12, scaling=True)
 
@@ -134,8 +134,8 @@ def last_level(measure: SliceMeasure) -> LevelSettings:
     return LevelSettings(FINE.pixels_per_radius, FINE.iterations, FINE.scaling, degree=1)
 
 
-# three levels of four ages: a resident worker meets the same atlas again
-@functools.lru_cache(maxsize=12)
+# three levels of four ages, with and without fluid: a resident worker meets the same atlas again
+@functools.lru_cache(maxsize=24)
 def _atlas_sampler(atlas: PreparedBrain, resolution_mm: float) -> MovingSampler:
     return MovingSampler(atlas.oversampled(resolution_mm))
 

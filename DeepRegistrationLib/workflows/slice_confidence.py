@@ -2,7 +2,7 @@
 
 As for volumes: what a wrong image cannot have is a pose that fits clearly better than all others. The mirror
 image of a pose is no rival: a brain is nearly symmetric, and both are reported as hypotheses. Similarity,
-fitted size and the agreement of the refinements can only lower the confidence.
+fitted size and the agreement of the refinements are weighed with it.
 """
 
 import math
@@ -10,10 +10,16 @@ from dataclasses import asdict, dataclass
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 
-_RIVAL_HALF, _RIVAL_WIDTH = 0.86, 0.015
-_SIMILARITY_HALF, _SIMILARITY_WIDTH = 0.48, 0.02
-_SIZE_HALF, _SIZE_WIDTH = 0.13, 0.01
-_AGREEMENT_WEIGHT = 0.5
+_CONSTANT, _BY_SIMILARITY, _BY_RIVAL, _BY_AGREEMENT, _BY_SIZE = -1.2, 14.0, -4.5, 1.5, -31.0
+"""Logistic regression of "right within 10 degrees, up to the mirror" on 220 slices of eleven brains: eight
+of the atlas (three with T1 contrast, two stripped to the cortex), a template of another group, two with spina
+bifida. Of 21 failures it catches 86 % at 5 % false alarms; of brains left out of the regression 76 %."""
+_TYPICAL = {"similarity": 0.6, "rival": 0.7, "agreement": 0.8, "size": 0.02}
+"""About what right ones have; what is not known is taken from here."""
+_RIVAL_HALF, _RIVAL_WIDTH = 0.98, 0.015
+_SIMILARITY_HALF, _SIMILARITY_WIDTH = 0.31, 0.015
+_SIZE_HALF, _SIZE_WIDTH = 0.16, 0.01
+"""Beyond these hardly any slice was right: other evidence does not make up for them."""
 _HIGH, _LOW = 0.8, 0.5
 
 
@@ -43,17 +49,31 @@ def judge_slice(evidence: SliceEvidence) -> Confidence:
     Returns:
         Value, word and reason; the reason names the weakest piece of evidence.
     """
-    parts = {
+    known = {
+        "rival": evidence.rival,
+        "similarity": evidence.similarity,
+        "size": abs(evidence.size_change),
+        "agreement": _TYPICAL["agreement"] if evidence.agreement is None else evidence.agreement,
+    }
+    weights = {
+        "rival": _BY_RIVAL,
+        "similarity": _BY_SIMILARITY,
+        "size": _BY_SIZE,
+        "agreement": _BY_AGREEMENT,
+    }
+    limits = {
         "rival": _step(-evidence.rival, -_RIVAL_HALF, _RIVAL_WIDTH),
         "similarity": _step(evidence.similarity, _SIMILARITY_HALF, _SIMILARITY_WIDTH),
-        "size": _step(-abs(evidence.size_change), -_SIZE_HALF, _SIZE_WIDTH),
-        "agreement": 1.0
-        if evidence.agreement is None
-        else 1 - _AGREEMENT_WEIGHT + _AGREEMENT_WEIGHT * evidence.agreement,
+        "size": _step(-known["size"], -_SIZE_HALF, _SIZE_WIDTH),
+        "agreement": 1.0,
     }
-    value = math.prod(parts.values())
+    together = _CONSTANT + sum(weights[name] * known[name] for name in known)
+    value = _step(together, 0.0, 1.0) * math.prod(limits.values())
+    lacking = {
+        name: weights[name] * (_TYPICAL[name] - known[name]) - math.log(limits[name]) for name in known
+    }
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
-    weakest = min(parts, key=parts.get)
+    weakest = max(lacking, key=lacking.get)
     return Confidence(
         value=round(value, 4),
         trust=trust,

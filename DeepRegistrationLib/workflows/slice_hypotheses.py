@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_TEMPERATURE = 0.0045
-"""Difference in similarity by which one hypothesis becomes e times as probable as the other."""
+_TEMPERATURE = 0.0105
+"""Difference in similarity by which one hypothesis becomes e times as probable as the other. Most likely on
+199 slices of eleven brains that were right up to their mirror image; of the first hypotheses 81 % were."""
 CLOSE = 0.95
 """The second hypothesis is worth a word as long as the first is not more probable than this."""
 

@@ -120,3 +120,11 @@ def test_a_thick_slice_is_the_mean_of_thin_ones():
     torch.testing.assert_close(values, sum(part[0] for part in parts) / 3, atol=1e-2, rtol=1e-4)
     torch.testing.assert_close(changes, sum(part[1] for part in parts) / 3, atol=5e-2, rtol=1e-3)
     torch.testing.assert_close(values, SliceSampler(sampler, normal, 6.0).values(poses, offsets))
+
+
+def test_a_bias_field_changes_the_best_scores_little(a_bank):
+    bank, centre = a_bank
+    picture, inside, position = a_section(np.eye(3), centre)
+    bias = torch.linspace(-1.0, 1.0, picture.shape[1]).exp()
+    even, uneven = (bank.proposals(part, inside, position, 10).score[0] for part in (picture, picture * bias))
+    assert float(uneven) > 0.9 * float(even)
