@@ -33,7 +33,8 @@ from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.evaluation.slice_answers import SliceErrors, slice_errors
 from DeepRegistrationLib.evaluation.slice_cut import CutSlice, SlicePoseDraw, cut_slice, draw_slices
 from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
-from DeepRegistrationLib.evaluation.stack_study import find_stacks, measure_stacks
+from DeepRegistrationLib.evaluation.stack_study import measure_stacks
+from DeepRegistrationLib.evaluation.study_stacks import find_stacks
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import Device
@@ -107,7 +108,7 @@ def run_slice_study(
         if trial.method in models:
             check_same_models(trial.method, trial.models, models[trial.method])
     _Study(settings, models, slice_file, report).run(subjects)
-    measure_stacks(data, stacks, stack_file, models, settings.device, report)
+    measure_stacks(stacks, stack_file, models, settings.device, report)
     left_out = [] if settings.methods else [str(m) for m in FetalSliceMethod if m not in methods]
     return write_slice_report(slice_file.trials, stack_file.trials, output, left_out)
 

@@ -151,7 +151,7 @@ def cut_slice(
     subject_from_plane[:3, 3] = linear @ origin_atlas + subject_from_atlas[:3, 3]
     grid = _plane_grid(scale * _HALF_EDGE_RADII * atlas.radius_mm, how, generator)
     image, mask = (
-        _through_thickness(volume, grid, subject_from_plane)
+        through_thickness(volume, grid, subject_from_plane)
         for volume in (subject.image, subject.mask.with_values((subject.mask.values != 0).float()))
     )
     scanner_from_plane = np.eye(4)
@@ -160,7 +160,7 @@ def cut_slice(
     scanner_from_plane[:3, 3] = how.scanner_mm * (2 * uniform - 1)
     geometry = VolumeGeometry(grid.shape_kji, scanner_from_plane @ grid.ras_from_ijk)
     inside = mask > 0.5
-    values = _as_acquired(image, inside, how, generator)
+    values = as_acquired(image, inside, how, generator)
     name = f"{subject.name} slice {pose.number}"
     mask_volume = Volume(inside, geometry, f"{name} mask")
     centre_ras = centre_of_gravity_ras(mask_volume.with_values(inside.float()))
@@ -187,19 +187,32 @@ def _plane_grid(half_edge_mm: float, how: Acquisition, generator: torch.Generato
     return VolumeGeometry((1, count, count), plane_from_ijk)
 
 
-def _through_thickness(volume: Volume, grid: VolumeGeometry, subject_from_plane: np.ndarray) -> torch.Tensor:
-    """(1, J, I); mean over the thickness."""
+def through_thickness(volume: Volume, grid: VolumeGeometry, subject_from_plane: np.ndarray) -> torch.Tensor:
+    """(1, J, I); mean over the thickness of one slice.
+
+    Args:
+        volume: of the subject.
+        grid: of the slice; its spacing along k is the thickness.
+        subject_from_plane: (4, 4); RAS of the subject from that of the grid.
+    """
     fine = grid.ras_from_ijk.copy()
-    fine[2, 2] = grid.spacing_mm[2] / _PROFILE
-    fine[2, 3] -= fine[2, 2] * (_PROFILE - 1) / 2
+    fine[:3, 2] /= _PROFILE
+    fine[:3, 3] -= fine[:3, 2] * (_PROFILE - 1) / 2
     stack = VolumeGeometry((_PROFILE, *grid.shape_kji[1:]), fine)
     return resample(volume, stack, subject_from_plane).values.float().mean(0, keepdim=True)
 
 
-def _as_acquired(
+def as_acquired(
     image: torch.Tensor, inside: torch.Tensor, how: Acquisition, generator: torch.Generator
 ) -> torch.Tensor:
-    """Coil sensitivity and noise; magnitudes, as scanners give them."""
+    """Coil sensitivity and noise; magnitudes, as scanners give them.
+
+    Args:
+        image: (1, n, n).
+        inside: (1, n, n) bool; the brain.
+        how: slices are acquired.
+        generator: source of randomness.
+    """
     brightest = percentile(image[inside], 99.0) if bool(inside.any()) else 1.0
     sensitivity = random_field(1, 1, image.shape[-1], 4, 2, generator)[0]
     noise = how.noise * brightest * torch.randn(image.shape, generator=generator)

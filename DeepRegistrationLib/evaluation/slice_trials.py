@@ -64,22 +64,22 @@ class SliceTrial:
 
 @dataclass(frozen=True)
 class StackTrial:
-    """One stack found by one method.
+    """One stack found by one method; differences are medians over its slices, mm at the sections' centres.
 
     Attributes:
         stack: name.
-        kind: "simulated" (motion known) or "acquired".
+        kind: of stack.
         method: how it was found.
-        rotation_deg: against the pose of the reconstruction [degrees]; NaN if there is no result.
-        distance_mm: of the brain's centre [mm].
-        slices: that were compared.
-        as_one_deg: median over the slices, every slice at the pose of the stack [degrees]; NaN if the
-            motion is not known.
-        as_one_mm: median distance of the slices' centres [mm].
+        slices: of which it is known where they belong.
+        motion_deg: of the slices about the one rigid map that is closest to all [degrees]; NaN if nothing is
+            known.
+        motion_mm: the same [mm].
+        as_one_deg: every slice at the pose of the stack, against where it belongs [degrees].
+        as_one_mm: the same [mm].
         moved_deg: the same with the motion that was found [degrees].
         moved_mm: the same [mm].
         confidence: of the result.
-        trust: in one word.
+        trust: in one word; empty if there is no result.
         seconds: wall time [s].
         models: networks that the method may ask, with version and checksum; empty if none.
         atlas_from_stack: twelve numbers, three rows of atlas RAS from stack RAS; empty if there is no result.
@@ -89,9 +89,9 @@ class StackTrial:
     stack: str
     kind: str
     method: str
-    rotation_deg: float
-    distance_mm: float
     slices: int
+    motion_deg: float
+    motion_mm: float
     as_one_deg: float
     as_one_mm: float
     moved_deg: float

@@ -1,110 +1,27 @@
-"""Stacks of slices: three with simulated motion that is known, three of one fetus as acquired."""
+"""Registers the stacks of the slice study and measures where their slices end."""
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
-from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
-from DeepRegistrationLib.evaluation.slice_cut import rigid_about
+from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.evaluation.slice_trials import StackTrial
+from DeepRegistrationLib.evaluation.study_stacks import Stack, StackSource, section_centre_ras
 from DeepRegistrationLib.evaluation.trials import TrialFile, matrix_text
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg
-from DeepRegistrationLib.images.moments import centre_of_gravity_ras
-from DeepRegistrationLib.images.read import read_volume
-from DeepRegistrationLib.images.slices import one_slice
-from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings, StackMode
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
+from DeepRegistrationLib.jobs.fetal_volume import Device
 from DeepRegistrationLib.progress import Progress, Report, keep_going
-from DeepRegistrationLib.workflows import fetal_slice, fetal_volume
-from DeepRegistrationLib.workflows.result import RegistrationResult, Trust
+from DeepRegistrationLib.workflows import fetal_slice
+from DeepRegistrationLib.workflows.result import RegistrationResult
 
-SIMULATED, ACQUIRED = "simulated", "acquired"
-_COMPARED = 24
-"""Slices of a stack whose motion is measured, evenly spread over those that show the brain well."""
-_SHOWN_SHARE = 0.5
-"""A slice shows the brain well if its section has at least this share of the largest one's area."""
-_SURE = 0.6
-"""The motion of a slice is known if the slice fits the reconstruction at least this well."""
-
-
-@dataclass(frozen=True)
-class StackFiles:
-    """One stack and the reconstruction of the same brain.
-
-    Attributes:
-        name: for tables.
-        kind: `SIMULATED` or `ACQUIRED`.
-        image: the stack.
-        mask: brain mask on its grid; None if it is zero outside the brain.
-        reconstruction: of the same brain, in the same space.
-    """
-
-    name: str
-    kind: str
-    image: Path
-    mask: Path | None
-    reconstruction: Path
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """The brain that stacks show, in its place.
-
-    Attributes:
-        file: its image.
-        atlas_from_world: (4, 4); rigid with one scale, found by the fetal volume job.
-        age_weeks: of the atlas that was chosen.
-    """
-
-    file: Path
-    atlas_from_world: np.ndarray
-    age_weeks: float
-
-
-def find_stacks(data: Path) -> list[StackFiles]:
-    """The stacks: three of one brain with simulated motion, three of one fetus at three times.
-
-    Args:
-        data: folder with `svrtk-sim` and `mial-sub01`.
-
-    Raises:
-        InputError: an image is missing.
-    """
-    simulated, acquired = data / "svrtk-sim", data / "mial-sub01"
-    template = _existing(simulated / "reconstructedTemplate.nii.gz")
-    fetus = _existing(acquired / "sub-01_rec-SR_T2w.nii.gz")
-    return [
-        *(
-            StackFiles(
-                f"simulated d{number}",
-                SIMULATED,
-                _existing(simulated / f"simulated-stack-d{number}.nii.gz"),
-                None,
-                template,
-            )
-            for number in (0, 1, 2)
-        ),
-        *(
-            StackFiles(
-                f"fetus run {number}",
-                ACQUIRED,
-                _existing(acquired / f"sub-01_run-{number}_T2w.nii.gz"),
-                _existing(acquired / f"sub-01_run-{number}_brain_mask.nii.gz"),
-                fetus,
-            )
-            for number in (1, 3, 5)
-        ),
-    ]
+Places = Mapping[int, np.ndarray]
+"""Number of a slice -> (4, 4), atlas RAS from its RAS."""
 
 
 def measure_stacks(
-    data: Path,
-    stacks: Sequence[StackFiles],
+    stacks: Sequence[StackSource],
     file: TrialFile[StackTrial],
     models: Mapping[FetalSliceMethod, str],
     device: Device = Device.AUTO,
@@ -113,7 +30,6 @@ def measure_stacks(
     """Registers every stack with every method; what is in the file is not repeated.
 
     Args:
-        data: folder with the atlas, `sta`.
         stacks: which stacks.
         file: gets the trials.
         models: which methods -> the networks that each may ask.
@@ -122,163 +38,93 @@ def measure_stacks(
 
     Raises:
         InputError: an image cannot be read.
-        RegistrationError: the place of a reconstruction is not certain.
+        RegistrationError: the pose of a brain that stacks are cut from is not certain.
         Cancelled: `report` returned False.
     """
-    reconstructions: dict[Path, Reconstruction] = {}
-    for number, stack in enumerate(stacks):
-
-        def tell(progress: Progress, number: int = number) -> bool:
-            return report(Progress((number + progress.fraction) / len(stacks), progress.text))
-
-        left = [method for method in models if (stack.name, str(method)) not in file]
+    for number, source in enumerate(stacks):
+        left = [method for method in models if (source.name, str(method)) not in file]
         if not left:
             continue
-        atlas = FetalAtlas.from_folder(data / "sta")
-        if stack.reconstruction not in reconstructions:
-            reconstructions[stack.reconstruction] = _reconstruction(stack, atlas, device, tell)
-        reconstruction = reconstructions[stack.reconstruction]
-        image = read_volume(stack.image)
-        if stack.mask is None:
-            mask = image.with_values(image.values > 0, f"{image.name} mask")
-        else:
-            mask = read_volume(stack.mask, labels=True)
-        right = {}
-        if stack.kind == SIMULATED:
-            right = _right_poses(image, mask, reconstruction, device, tell)
+
+        def tell(progress: Progress, number: int = number, share: float = 0.5) -> bool:
+            return report(Progress((number + share * progress.fraction) / len(stacks), progress.text))
+
+        stack = source.make(device, tell)
         for method in left:
-            if not tell(Progress(0.5, f"{stack.name}: {method}")):
-                raise Cancelled(stack.name)
-            inputs = fetal_slice.FetalSliceInputs(image, mask, atlas)
-            file.add(_trial(stack, method, models[method], inputs, reconstruction, right, device, report))
-
-
-def _reconstruction(stack: StackFiles, atlas: FetalAtlas, device: Device, report: Report) -> Reconstruction:
-    image = read_volume(stack.reconstruction)
-    mask = image.with_values(image.values != 0, f"{image.name} mask") if stack.kind == SIMULATED else None
-    inputs = fetal_volume.FetalVolumeInputs(image, mask, atlas)
-    found = fetal_volume.register(inputs, FetalVolumeSettings(device=device), report)
-    if found.confidence.trust == Trust.LOW:
-        raise RegistrationError(
-            f"The place of '{image.name}' in the atlas is not certain: {found.confidence.reason} "
-            "Stacks cannot be measured against it; leave them out (--brains)."
-        )
-    return Reconstruction(
-        stack.reconstruction,
-        found.transforms["atlas_from_subject_with_scale"].matrix,
-        found.settings["atlas_age_weeks"],
-    )
-
-
-def _right_poses(
-    stack: Volume, mask: Volume, reconstruction: Reconstruction, device: Device, report: Report
-) -> dict[int, np.ndarray]:
-    """Number of a slice -> atlas RAS from its RAS (4, 4), by way of the reconstruction of the same brain."""
-    itself = FetalAtlas.from_files(reconstruction.file)
-    settings = FetalSliceSettings(
-        as_stack=StackMode.SINGLE, initial_pose=tuple(np.eye(4).ravel().tolist()), device=device
-    )
-    areas = (mask.values != 0).sum((1, 2))
-    visible = np.flatnonzero((areas >= _SHOWN_SHARE * areas.max()).numpy())
-    chosen = visible[np.unique(np.linspace(0, len(visible) - 1, _COMPARED).round().astype(int))]
-    found = {}
-    for number, index in enumerate(map(int, chosen)):
-        if not report(Progress(0.5 * number / len(chosen), f"{stack.name}: where slice {index} belongs")):
-            raise Cancelled(stack.name)
-        inputs = fetal_slice.FetalSliceInputs(stack, mask, itself)
-        result = fetal_slice.register(inputs, replace(settings, slice_index=index))
-        if next(iter(result.similarity.values())) >= _SURE:
-            centre = _centre_of(mask, index)
-            # the atlas is as large as the age says, and the brain as large as it is
-            found[index] = rigid_about(reconstruction.atlas_from_world @ result.fixed_from_moving, centre)
-    return found
+            if not report(Progress((number + 0.5) / len(stacks), f"{source.name}: {method}")):
+                raise Cancelled(source.name)
+            file.add(_trial(source, stack, method, models[method], device, report))
 
 
 def _trial(
-    stack: StackFiles,
+    source: StackSource,
+    stack: Stack,
     method: FetalSliceMethod,
     models: str,
-    inputs: fetal_slice.FetalSliceInputs,
-    reconstruction: Reconstruction,
-    right: dict[int, np.ndarray],
     device: Device,
     report: Report,
 ) -> StackTrial:
     settings = FetalSliceSettings(
         method=method,
-        gestational_age_weeks=reconstruction.age_weeks,
+        gestational_age_weeks=stack.gestational_age_weeks,
         as_stack=StackMode.STACK,
         device=device,
     )
     started = time.perf_counter()
+    result, error = None, ""
     try:
+        inputs = fetal_slice.FetalSliceInputs(stack.image, stack.mask, stack.atlas)
         result = fetal_slice.register(inputs, settings, report)
     except RegistrationError as err:
-        return _without_result(stack, method, models, time.perf_counter() - started, str(err))
+        error = str(err)
     seconds = time.perf_counter() - started
-    mask = inputs.mask
-    whole = result.fixed_from_moving
-    centre = centre_of_gravity_ras(mask.with_values((mask.values != 0).float()))
-    expected = rigid_about(reconstruction.atlas_from_world, centre)
-    as_one, moved = _slice_errors(result, mask, right)
+    motion = _differences(_as_one(stack.right), stack)
+    as_one = moved = (np.nan, np.nan)
+    if result is not None:
+        as_one = _differences(dict.fromkeys(stack.right, result.fixed_from_moving), stack)
+        moved = _differences(_places(result), stack)
     return StackTrial(
-        stack=stack.name,
-        kind=stack.kind,
+        stack=source.name,
+        kind=source.kind,
         method=str(method),
-        rotation_deg=float(rotation_error_deg(whole, expected)),
-        distance_mm=_distance_mm(whole, expected, centre),
-        slices=len(moved),
-        as_one_deg=_median(as_one, 0),
-        as_one_mm=_median(as_one, 1),
-        moved_deg=_median(moved, 0),
-        moved_mm=_median(moved, 1),
-        confidence=result.confidence.value,
-        trust=str(result.confidence.trust),
+        slices=len(stack.right),
+        motion_deg=motion[0],
+        motion_mm=motion[1],
+        as_one_deg=as_one[0],
+        as_one_mm=as_one[1],
+        moved_deg=moved[0],
+        moved_mm=moved[1],
+        confidence=0.0 if result is None else result.confidence.value,
+        trust="" if result is None else str(result.confidence.trust),
         seconds=seconds,
         models=models,
-        atlas_from_stack=matrix_text(whole),
+        atlas_from_stack="" if result is None else matrix_text(result.fixed_from_moving),
+        error=error,
     )
 
 
-def _slice_errors(
-    result: RegistrationResult, mask: Volume, right: dict[int, np.ndarray]
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """Degrees and mm of each slice at the pose of the stack, and with its own motion."""
-    as_one, moved = [], []
-    for entry in result.slices:
-        if entry.index in right:
-            centre = _centre_of(mask, entry.index)
-            for found, errors in ((result.fixed_from_moving, as_one), (entry.matrix, moved)):
-                angle_deg = float(rotation_error_deg(found, right[entry.index]))
-                errors.append((angle_deg, _distance_mm(found, right[entry.index], centre)))
-    return as_one, moved
+def _places(result: RegistrationResult) -> dict[int, np.ndarray]:
+    return {entry.index: entry.matrix for entry in result.slices}
 
 
-def _without_result(
-    stack: StackFiles, method: FetalSliceMethod, models: str, seconds: float, error: str
-) -> StackTrial:
-    two = (np.nan, np.nan)
-    return StackTrial(
-        stack.name, stack.kind, str(method), *two, 0, *two, *two, 0.0, "", seconds, models, "", error
-    )
+def _as_one(right: Places) -> dict[int, np.ndarray]:
+    """The one rigid map that is closest to where all slices belong, for each of them."""
+    if not right:
+        return {}
+    mean = np.mean(list(right.values()), axis=0)
+    u, _, vh = np.linalg.svd(mean[:3, :3])
+    mean[:3, :3] = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vh)]) @ vh
+    return dict.fromkeys(right, mean)
 
 
-def _centre_of(mask: Volume, index: int) -> np.ndarray:
-    return centre_of_gravity_ras(one_slice(mask.with_values((mask.values != 0).float()), index))
-
-
-def _distance_mm(first: np.ndarray, second: np.ndarray, point: np.ndarray) -> float:
-    return float(np.linalg.norm(((first - second) @ np.append(point, 1.0))[:3]))
-
-
-def _median(errors: list[tuple[float, float]], column: int) -> float:
-    return float(np.median([error[column] for error in errors])) if errors else np.nan
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(
-            f"The study needs the image '{path}', which is not there. Choose the folder with the public "
-            "images (--data), or leave the stacks out (--brains)."
-        )
-    return path
+def _differences(found: Places, stack: Stack) -> tuple[float, float]:
+    """Medians over the slices: rotation [degrees], distance of the section's centre [mm]; NaN for none."""
+    angles_deg, distances_mm = [], []
+    for index, right in stack.right.items():
+        if index in found:
+            angles_deg.append(float(rotation_error_deg(found[index], right)))
+            centre = np.append(section_centre_ras(stack.mask, index), 1.0)
+            distances_mm.append(float(np.linalg.norm(((found[index] - right) @ centre)[:3])))
+    if not angles_deg:
+        return np.nan, np.nan
+    return float(np.median(angles_deg)), float(np.median(distances_mm))

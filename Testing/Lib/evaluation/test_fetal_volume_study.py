@@ -103,7 +103,7 @@ def test_a_finished_study_is_not_done_again(public_images, a_finished_study):
 
 
 def test_a_stopped_study_keeps_its_trials_and_goes_on(public_images, tmp_path):
-    settings = dataclasses.replace(SMALL, methods=(FetalVolumeMethod.VVR_GC,))
+    settings = dataclasses.replace(SMALL, methods=(FetalVolumeMethod.BANK,))
     path = tmp_path / "trials.csv"
 
     def stop_after_two(progress) -> bool:

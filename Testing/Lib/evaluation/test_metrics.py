@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from DeepRegistrationLib.evaluation.metrics import (
     bin_names,
     bin_of,
+    caught_share,
     failures,
     largest_disagreement_deg,
     pose_error,
@@ -70,3 +71,22 @@ def test_the_largest_disagreement_is_between_any_two_and_not_with_the_first():
     axis = (0, 0, 1)
     assert largest_disagreement_deg([turn(0, axis), turn(8, axis), turn(-7, axis)]) == pytest.approx(15)
     assert largest_disagreement_deg([turn(40)]) == 0
+
+
+def test_failures_below_all_good_results_are_caught_and_those_above_are_not():
+    # 20 good results: the alarm may go off for one of them, so it goes off below the second lowest
+    good = [0.5 + 0.02 * number for number in range(20)]
+    failed = [0.1, 0.505, 0.53, 0.9]
+    errors = [1.0] * 20 + [20.0, 90.0, math.nan, 170.0]
+    assert caught_share([*good, *failed], errors) == pytest.approx(2 / 4)
+    # with no false alarm allowed it goes off below the lowest good one
+    assert caught_share([*good, *failed], errors, false_alarms=0.0) == pytest.approx(1 / 4)
+
+
+def test_a_confidence_that_is_the_same_for_all_catches_nothing():
+    assert caught_share([0.7] * 10, [1.0] * 5 + [50.0] * 5) == 0.0
+
+
+def test_without_a_failure_or_without_a_good_result_there_is_no_share():
+    assert math.isnan(caught_share([0.5, 0.9], [1.0, 2.0]))
+    assert math.isnan(caught_share([0.5, 0.9], [30.0, math.nan]))
