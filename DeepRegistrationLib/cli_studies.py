@@ -272,3 +272,30 @@ def benchmark_fetal_networks(
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+@benchmark_app.command("projector")
+def benchmark_projector(
+    ct: Annotated[Path, typer.Option(help="A CT in HU.")] = (
+        _DATA.parent / "ct-bone" / "totalseg" / "example_ct.nii.gz"
+    ),
+    output: Annotated[Path, typer.Option(help="Folder for projector.md and projector.json.")] = Path(
+        "output/benchmark"
+    ),
+    repeats: Annotated[int, typer.Option(help="Repetitions of each measurement.", min=1)] = 20,
+    peers_python: Annotated[
+        Path | None,
+        typer.Option(help="Python of another environment with nanodrr or DiffDRR, to be timed beside."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Time a radiograph of a CT, alone and with its pose gradient [ms], and other projectors."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.evaluation import projector_benchmark as timing
+
+        path = timing.benchmark_projector(ct, output, repeats, peers_python, keep_going)
+        say(path.read_text(encoding="utf-8"))
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))

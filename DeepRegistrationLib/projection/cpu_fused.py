@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
 import torch
 
 from DeepRegistrationLib.projection.index_rays import IndexRays
@@ -15,10 +16,15 @@ _SHARES_PER_THREAD = 4
 
 
 def is_available() -> bool:
-    """True if numba is installed."""
+    """True if numba is installed, fits numpy, and may keep what it compiles."""
     try:
         import numba  # noqa: F401
-    except ImportError:
+
+        from DeepRegistrationLib.projection import cpu_kernels  # noqa: F401
+    except (
+        ImportError,
+        RuntimeError,
+    ):  # RuntimeError: neither this folder nor the user's cache can be written
         return False
     return True
 
@@ -43,7 +49,7 @@ def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tenso
     channels = volume.shape[1]
     images = volume.new_empty(rays.batch, channels, 7 if moments else 1, rows, columns)
     volumes, outputs = volume.numpy(), images.numpy()
-    sources, directions, steps = rays.source.numpy(), rays.directions.numpy(), rays.step.tolist()
+    sources, directions, steps = _numbers(rays)
     tasks = []
     for b in range(rays.batch):
         for c in range(channels):
@@ -74,7 +80,7 @@ def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> to
     images = images.contiguous()
     volume = images.new_zeros(shape)
     inputs, outputs = images.numpy(), volume.numpy()
-    sources, directions, steps = rays.source.numpy(), rays.directions.numpy(), rays.step.tolist()
+    sources, directions, steps = _numbers(rays)
 
     def add(b: int, c: int, first: int, last: int) -> None:
         into = outputs[b if shape[0] > 1 else 0, c]
@@ -86,6 +92,16 @@ def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> to
     volumes = [(b, c) for b in range(shape[0]) for c in range(shape[1])]
     _run([(add, (b, c, *share)) for b, c in volumes for share in _shares(shape[2], len(volumes))])
     return volume
+
+
+def _numbers(rays: IndexRays) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Sources, directions and steps. The kernels check no index: a pose that is no number is stopped here."""
+    sources, directions, steps = rays.source.numpy(), rays.directions.numpy(), rays.step.tolist()
+    if not (
+        np.isfinite(sources).all() and np.isfinite(directions).all() and all(0 < s < np.inf for s in steps)
+    ):
+        raise ValueError("the pose or the camera holds NaN or infinity")
+    return sources, directions, steps
 
 
 def _shares(count: int, others: int) -> list[tuple[int, int]]:
