@@ -1,8 +1,6 @@
 """The methods of the fetal slice job: from prepared slices to poses and what speaks for them."""
 
-import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,17 +8,12 @@ import torch
 
 from DeepRegistrationLib.atlases.brain_growth import brain_volume_ml
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
-from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings, SliceMeasure
-from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch, stack_poses
-from DeepRegistrationLib.optimize.slice_bank import SliceBank
 from DeepRegistrationLib.workflows.fetal_slice_baselines import register_slice_baseline
 from DeepRegistrationLib.workflows.fetal_slice_proposals import (
     SLICE_NET,
-    bank_proposals,
     distance,
-    make_slice_bank,
     mirrored,
     net_proposals,
 )
@@ -33,14 +26,12 @@ from DeepRegistrationLib.workflows.fetal_slice_refinement import (
     make_level,
 )
 from DeepRegistrationLib.workflows.fetal_slice_search import (
-    FEW_SLICES,
     MANY_SLICES,
-    choose_starts,
     rival_of,
     search,
     size_cost,
-    size_costs,
 )
+from DeepRegistrationLib.workflows.fetal_slice_starts import net_is_installed, propose_starts, slices_to_ask
 from DeepRegistrationLib.workflows.prepared_atlas import PreparedAtlas, prepare_atlas
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice
 from DeepRegistrationLib.workflows.result import Trust
@@ -48,12 +39,6 @@ from DeepRegistrationLib.workflows.slice_atlas import cerebrum_of
 from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence, judge_slice
 from DeepRegistrationLib.workflows.slice_poses import about, pose_of_matrix, towards
 
-_PROPOSALS = 200
-"""Best scores of each channel of the bank, at each size, from which distinct ones are chosen."""
-_SIZES_TRIED = (0.93, 1.0, 1.07)
-"""Relative to the size that the age tells; brains of one age differ by 5 % in length."""
-_ASKED_SLICES = 6
-"""Slices of a stack of which the bank is asked: those that show most of the brain."""
 _AGES_TRIED_WEEKS = (22.5, 27.0, 31.5, 36.0)
 """Four ages stay in memory; between them the fitted size makes up for the rest."""
 FOLLOWED_RIVAL = 0.9
@@ -85,13 +70,6 @@ class FoundSlicePose:
     history: dict[str, list[float]]
     models: tuple[str, ...] = ()
     followed: bool = False
-
-
-# a bank takes a second and 33 MB; it is worth keeping for the next slice. Four ages, with and without fluid
-@functools.lru_cache(maxsize=8)
-def slice_bank(atlas: PreparedAtlas) -> SliceBank:
-    """The atlas cut along all planes, kept between jobs of a resident worker."""
-    return make_slice_bank(atlas.brain)
 
 
 def ages_to_try(ages: FetalAtlas, settings: FetalSliceSettings) -> list[AtlasFiles]:
@@ -155,7 +133,7 @@ def _at_one_age(
 ) -> FoundSlicePose:
     advance(0.0)
     if settings.initial_pose is not None:
-        followed = _with_or_without_fluid(_follow, atlas, part, settings, advance)
+        followed = _follow_with_or_without_fluid(atlas, part, settings, advance)
         if followed is not None:
             return followed
     if settings.method == FetalSliceMethod.SVR_GC:
@@ -165,79 +143,54 @@ def _at_one_age(
         if settings.method == FetalSliceMethod.SVR_DEEP:
             return _by_baseline(atlas, part, answer, settings, advance)
         return _judged(atlas, part, answer, settings, (SLICE_NET,))
-    return _with_or_without_fluid(_by_search, atlas, part, settings, advance)
+    return _by_search(atlas, part, settings, advance)
 
 
-def _with_or_without_fluid(
-    find: Callable[..., FoundSlicePose | None],
-    atlas: PreparedAtlas,
-    part: PreparedSlice,
-    settings: FetalSliceSettings,
-    advance: Advance,
+def _follow_with_or_without_fluid(
+    atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
 ) -> FoundSlicePose | None:
-    """What is found in the whole atlas or, where that leaves doubts, in the cerebrum if it fits better."""
-    found = find(atlas, atlas, part, settings, lambda f: advance(0.5 * f))
+    """What is followed in the whole atlas or, where that leaves doubts, in the cerebrum if it fits better."""
+    found = _follow(atlas, part, settings, advance)
     if found is not None and judge_slice(found.evidence).trust == Trust.HIGH:
         return found
     cerebrum = cerebrum_of(atlas)
-    if cerebrum is None:
-        return found
-    other = find(cerebrum, atlas, part, settings, lambda f: advance(0.5 + 0.5 * f))
+    other = None if cerebrum is None else _follow(cerebrum, part, settings, advance)
     answers = [answer for answer in (found, other) if answer is not None]
     return max(answers, key=_age_fit, default=None)
 
 
 def _by_search(
+    atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
+) -> FoundSlicePose:
+    """Searches the whole atlas and, where that leaves doubts, the cerebrum, and the atlas from there again.
+
+    The outline weighs much: slices without fluid are often found in the cerebrum only, and yet fit best
+    where the fluid in the folds is seen too.
+    """
+    scale = expected_scale(atlas, settings)
+    starts = propose_starts(atlas, atlas, part, settings, scale, lambda f: advance(0.2 * f))
+    found = _search_from(starts, atlas, part, settings, lambda f: advance(0.2 + 0.2 * f))
+    cerebrum = None if judge_slice(found.evidence).trust == Trust.HIGH else cerebrum_of(atlas)
+    if cerebrum is None:
+        return found
+    starts = propose_starts(cerebrum, atlas, part, settings, scale, lambda f: advance(0.4 + 0.2 * f))
+    there = _search_from(starts, cerebrum, part, settings, lambda f: advance(0.6 + 0.2 * f))
+    starts = towards(starts, atlas.brain.centre_ras)
+    again = _search_from(starts, atlas, part, settings, lambda f: advance(0.8 + 0.2 * f))
+    return _best_of([found, there, again], part)
+
+
+def _search_from(
+    starts: PoseBatch,
     atlas: PreparedAtlas,
-    whole: PreparedAtlas,
     part: PreparedSlice,
     settings: FetalSliceSettings,
     advance: Advance,
 ) -> FoundSlicePose:
-    """Proposals of bank and net, then pairs of mirror images from coarse to fine.
-
-    The net's unit of length comes from the whole atlas, of which `atlas` may be a part.
-    """
-    bank = slice_bank(atlas)
-    advance(0.2)
+    """Pairs of mirror images from coarse to fine."""
     scale = expected_scale(atlas, settings)
-    # each candidate is a pair of mirror images, half of them found by intensity and half by edges
-    pairs = max(settings.candidates // 2, 2)
-    counts = (pairs - pairs // 2, pairs // 2)
-    by_channel: list[PoseBatch | None] = [None, None]
-    with_net = settings.method == FetalSliceMethod.AUTO and _net_is_installed()
-    by_net: PoseBatch | None = None
-    asked = _slices_to_ask(part)
-    for number, index in enumerate(asked):
-        single = part.single(index) if len(part.image.values) > 1 else part
-        for size in _SIZES_TRIED:
-            count = max(_PROPOSALS // len(asked), 50)
-            poses, _ = bank_proposals(bank, atlas.brain, single, scale * size, count)
-            poses = about(poses, part.centre_ras)
-            for channel, half in enumerate(_halves(len(poses))):
-                by_channel[channel] = _joined(by_channel[channel], poses[half])
-        if with_net:
-            poses = about(net_proposals(whole.brain, single, scale), part.centre_ras)
-            by_net = _joined(by_net, towards(poses, atlas.brain.centre_ras))
-        advance(0.2 + 0.2 * (number + 1) / len(asked))
-    # what one slice proposes all slices judge
-    level = make_level(atlas.brain, part.thinned(FEW_SLICES), scale, COARSE)
-    starts: PoseBatch | None = None
-    for poses, count in zip(by_channel, counts, strict=True):
-        both = torch.maximum(level.score(poses), level.score(mirrored(poses, part)))
-        both = both - size_costs(poses, scale)
-        starts = _joined(starts, choose_starts(poses, both, atlas.brain, part, count))
-    if by_net is not None:
-        starts = _joined(by_net, starts)
-    found = search(
-        atlas.brain,
-        part,
-        starts,
-        scale,
-        settings.half_space,
-        settings.measure,
-        lambda f: advance(0.4 + 0.6 * f),
-    )
+    found = search(atlas.brain, part, starts, scale, settings.half_space, settings.measure, advance)
+    with_net = settings.method == FetalSliceMethod.AUTO and net_is_installed()
     return FoundSlicePose(
         poses=found.poses,
         similarity=found.similarity,
@@ -248,12 +201,21 @@ def _by_search(
     )
 
 
+def _best_of(answers: list[FoundSlicePose], part: PreparedSlice) -> FoundSlicePose:
+    """The answer that fits best; those that lie elsewhere are its rivals."""
+    best = max(answers, key=_age_fit)
+    images = stack_poses(best.poses[[0]], mirrored(best.poses[[0]], part))
+    rival = best.evidence.rival
+    for other in answers:
+        pose = towards(other.poses[[0]], best.atlas.brain.centre_ras)
+        value = images.rotation.new_tensor([_age_fit(other)])
+        own = images.rotation.new_tensor([_age_fit(best)])
+        rival = max(rival, rival_of(pose, value, own, images, best.atlas.brain))
+    return replace(best, evidence=replace(best.evidence, rival=rival))
+
+
 def _follow(
-    atlas: PreparedAtlas,
-    _whole: PreparedAtlas,
-    part: PreparedSlice,
-    settings: FetalSliceSettings,
-    advance: Advance,
+    atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
 ) -> FoundSlicePose | None:
     """Refines the pose of the slice before; None if it does not fit any more."""
     atlas_from_slice = np.array(settings.initial_pose).reshape(4, 4)
@@ -339,18 +301,10 @@ def _quarter_turns(answer: PoseBatch, part: PreparedSlice) -> PoseBatch:
 
 def _net_answer(atlas: PreparedAtlas, part: PreparedSlice, scale: float) -> PoseBatch:
     """The net's pose of the slice that shows most; its best turn is that which all slices fit best."""
-    single = part.single(_slices_to_ask(part)[0]) if len(part.image.values) > 1 else part
+    single = part.single(slices_to_ask(part)[0]) if len(part.image.values) > 1 else part
     poses = about(net_proposals(atlas.brain, single, scale), part.centre_ras)
     values = make_level(atlas.brain, part, scale, COARSE).score(poses)
     return poses[[int(values.argmax())]]
-
-
-def _net_is_installed() -> bool:
-    try:
-        load_model(SLICE_NET, "cpu")
-    except RegistrationError:
-        return False
-    return True
 
 
 def _evidence(
@@ -368,20 +322,3 @@ def _evidence(
         agreement=agreement,
         size_change=float(answer.log_scale[0]) - math.log(scale),
     )
-
-
-def _slices_to_ask(part: PreparedSlice) -> list[int]:
-    """Slices that show most of the brain, largest first; neighbours tell much the same and are left out."""
-    areas = part.areas_mm2().cpu()
-    worth = torch.nonzero(areas > 0.4 * areas.max()).flatten()
-    step = max(len(worth) // _ASKED_SLICES, 1)
-    chosen = worth[step // 2 :: step]
-    return sorted(chosen.tolist(), key=lambda index: -float(areas[index]))
-
-
-def _halves(count: int) -> tuple[list[int], list[int]]:
-    return list(range(count // 2)), list(range(count // 2, count))
-
-
-def _joined(first: PoseBatch | None, second: PoseBatch) -> PoseBatch:
-    return second if first is None else stack_poses(first, second)

@@ -24,8 +24,9 @@ _USUAL_DEG, _USUAL_MM = 6.0, 4.0
 """Standard deviation of a slice's motion against the stack."""
 _TIED_DEG, _TIED_MM = 3.0, 2.0
 """Standard deviation of the difference between tied slices."""
-_PIXELS_THAT_AGREE = 6.0
-"""Neighbouring pixels whose errors are alike: they count as one measurement."""
+_PIXELS_THAT_AGREE = 20.0
+"""Neighbouring pixels whose errors are alike: they count as one measurement. What differs between the brain
+and the atlas is so in larger patches than noise; with fewer pixels slices of foreign brains follow that."""
 _SMALLEST_AREA_MM2 = 150.0
 _ITERATIONS = 10
 

@@ -13,9 +13,9 @@ from DeepRegistrationLib.jobs.fetal_slice import (
     SliceMeasure,
     StackMode,
 )
-from DeepRegistrationLib.workflows import fetal_slice_methods
 from DeepRegistrationLib.workflows.fetal_slice import FetalSliceInputs, register
 from DeepRegistrationLib.workflows.fetal_slice_proposals import SLICE_NET
+from DeepRegistrationLib.workflows.fetal_slice_starts import net_is_installed
 from DeepRegistrationLib.workflows.result import Trust
 from Testing.Lib.workflows.phantom_slices import (
     SPACING_MM,
@@ -199,7 +199,7 @@ def test_the_baseline_of_the_paper_arrives_from_close_by(a_phantom_atlas):
 
 @pytest.mark.parametrize("method", [FetalSliceMethod.SLICE_NET, FetalSliceMethod.SVR_DEEP])
 def test_methods_of_the_network_say_when_it_is_not_installed(method, a_slice, a_phantom_atlas):
-    if fetal_slice_methods._net_is_installed():
+    if net_is_installed():
         pytest.skip("the slice net is installed here")
     image, mask, _ = a_slice
     settings = FetalSliceSettings(gestational_age_weeks=28.0, method=method)

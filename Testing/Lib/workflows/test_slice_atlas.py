@@ -8,8 +8,9 @@ import torch
 
 from DeepRegistrationLib.data.phantom import fetal_brain_phantom
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings
-from DeepRegistrationLib.workflows.fetal_slice_methods import _by_search
+from DeepRegistrationLib.workflows.fetal_slice_methods import _search_from
 from DeepRegistrationLib.workflows.fetal_slice_search import size_cost, size_costs
+from DeepRegistrationLib.workflows.fetal_slice_starts import propose_starts
 from DeepRegistrationLib.workflows.prepared_atlas import prepare_atlas
 from DeepRegistrationLib.workflows.prepared_slice import prepare_slice
 from DeepRegistrationLib.workflows.slice_atlas import cerebrum_of
@@ -50,12 +51,18 @@ def test_a_slice_stripped_to_the_cortex_is_found_and_fits_the_cerebrum_better(a_
     part = prepare_slice(image, stripped, None, CPU)
     settings = FetalSliceSettings(gestational_age_weeks=28.0, method=FetalSliceMethod.BANK)
     without, whole = (
-        _by_search(atlas, a_whole_brain, part, settings, lambda fraction: None)
+        _search_from(
+            propose_starts(atlas, a_whole_brain, part, settings, 1.0, unheard), atlas, part, settings, unheard
+        )
         for atlas in (cerebrum, a_whole_brain)
     )
     assert float(without.similarity[0]) > float(whole.similarity[0])
     found = without.poses.rigid().moving_from_fixed(0)
     assert min(angle_deg(found, pose) for pose in (truth, mirrored_pose(truth, image))) < 3.0
+
+
+def unheard(fraction):
+    """Nobody is told how far it is."""
 
 
 def _atlas_places(image, truth):
