@@ -243,8 +243,8 @@ def _table(rows: list[ProjectorRow], name: str, load: str, per_second: float, me
         "# Radiograph of a CT: time",
         "",
         f"{_SIZE_PX} x {_SIZE_PX} pixels, {_SIZE_VOXELS}^3 voxels ({name}), {platform.machine()}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}; {load} programs wanted a core when it "
-        "began. Medians. All projectors get the same rays and the same number of samples in the volume. "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}; {load} programs wanted a core when "
+        "it began. Medians. All projectors get the same rays and the same number of samples in the volume. "
         "DiffDRR takes exactly ours; nanodrr spreads its own evenly over the part of each ray in the volume, "
         f"so its picture is the same only up to the sampling, which {_FINER} times the samples show.",
         "",
