@@ -179,7 +179,7 @@ def slice_net_errors(network: SliceNet, posed: PosedBrain, count: int, size: int
         # the distance of the answer's mirror image to the slice is that of the answer to the slice's
         torch.where(in_half_space(rotation), own, other).rad2deg().numpy(),
         either_deg=torch.minimum(own, other).rad2deg().numpy(),
-        translation_mm=posed.brain.radius_mm * (offset - plane).abs().numpy(),
+        translation_mm=posed.size_mm * (offset - plane).abs().numpy(),
     )
 
 

@@ -27,6 +27,7 @@ class PosedBrain:
         rotation: (3, 3) float64; subject from atlas.
         centre_ras: (3,) float64; where the atlas brain's centre lies in the subject [mm, RAS].
         atlas: the atlas brain.
+        size_mm: radius of the atlas brain, brought to the subject's size [mm]; of a slice the age tells it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class PosedBrain:
     rotation: np.ndarray
     centre_ras: np.ndarray
     atlas: PreparedBrain
+    size_mm: float
 
 
 def turned_cubes(posed: PosedBrain, rotations: np.ndarray, size: int) -> torch.Tensor:
@@ -85,19 +87,19 @@ def pairs_with_rest(
 def slice_views(
     posed: PosedBrain, rotations: torch.Tensor, offsets: torch.Tensor, size: int, thickness_mm: float
 ) -> torch.Tensor:
-    """Slices as the slice net sees them: each about the centroid of its own section.
+    """Slices as the slice net sees them: each about the centroid of its own section, at the size of the atlas.
 
     Args:
         posed: the brain.
         rotations: (N, 3, 3); slice from atlas.
-        offsets: (N,); of the planes along their normals, from the atlas's centre [brain radii].
+        offsets: (N,); of the planes along their normals, from the atlas's centre [atlas radii].
         size: pixels n along each edge.
         thickness_mm: of a slice [mm].
 
     Returns:
         (N, 1, n, n); zero mean, unit variance.
     """
-    radius_mm = posed.brain.radius_mm
+    radius_mm = posed.size_mm
     image, mask = posed.brain.level(2 * HALF_EDGE * radius_mm / (size - 1))
     flat = square_offsets(size).double() * radius_mm
     plane = torch.cat([flat, torch.zeros_like(flat[..., :1])], -1)  # (n, n, 3) mm: u, v, d

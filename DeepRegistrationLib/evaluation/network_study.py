@@ -270,13 +270,15 @@ def _posed(subject: KnownSubject, contrast: str, seed: int, device: torch.device
         brain = t1_to_t2(brain)
     subject_from_atlas = np.linalg.inv(subject.atlas_from_subject)
     linear = subject_from_atlas[:3, :3]
+    scale = float(np.cbrt(np.linalg.det(linear)))
     return PosedBrain(
         name=subject.name,
         contrast=contrast,
         brain=brain,
-        rotation=linear / np.cbrt(np.linalg.det(linear)),
+        rotation=linear / scale,
         centre_ras=linear @ atlas.centre_ras + subject_from_atlas[:3, 3],
         atlas=atlas,
+        size_mm=scale * atlas.radius_mm,
     )
 
 

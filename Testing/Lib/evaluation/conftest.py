@@ -71,7 +71,9 @@ def a_turned_brain():
 def a_posed_brain(an_atlas, a_turned_brain):
     image, mask, subject_from_atlas = a_turned_brain
     centre = (subject_from_atlas @ np.append(an_atlas.centre_ras, 1.0))[:3]
-    return PosedBrain("phantom", "T2", prepare_brain(image, mask, CPU), TURNED, centre, an_atlas)
+    return PosedBrain(
+        "phantom", "T2", prepare_brain(image, mask, CPU), TURNED, centre, an_atlas, an_atlas.radius_mm
+    )
 
 
 @pytest.fixture
