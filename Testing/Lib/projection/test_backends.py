@@ -146,3 +146,9 @@ def test_only_pixels_and_not_samples_take_memory(an_oblique_grid, two_views):
     # 150 samples on each of 262144 rays would take 160 MB for the values alone; an image takes 1 MB
     assert process.memory_info().rss - before < 30e6
     assert np.isfinite(image.numpy()).all()
+
+
+def test_a_pose_that_is_no_number_is_refused(an_oblique_grid, noise, two_views, two_poses):
+    two_poses[0, 1, 3] = torch.nan
+    with pytest.raises(ValueError, match="NaN"):
+        project(noise, an_oblique_grid, two_views, two_poses, FUSED)
