@@ -87,7 +87,7 @@ def pairs_with_rest(
 def slice_views(
     posed: PosedBrain, rotations: torch.Tensor, offsets: torch.Tensor, size: int, thickness_mm: float
 ) -> torch.Tensor:
-    """Slices as the slice net sees them: each about the centroid of its own section, at the size of the atlas.
+    """Slices as the slice net sees them: about the centroid of their own sections, at the size of the atlas.
 
     Args:
         posed: the brain.
