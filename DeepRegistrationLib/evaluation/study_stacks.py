@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from DeepRegistrationLib.atlases.brain_growth import age_of_brain_volume_weeks
 from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.evaluation.known_subjects import SubjectFiles, find_subjects, with_pose
 from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.evaluation.slice_cut import rigid_about
 from DeepRegistrationLib.evaluation.stack_cut import Motion, cut_stack
-from DeepRegistrationLib.images.moments import centre_of_gravity_ras
+from DeepRegistrationLib.images.moments import centre_of_gravity_ras, volume_mm3
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.slices import one_slice
 from DeepRegistrationLib.images.volume import Volume
@@ -46,14 +47,14 @@ class Stack:
         image: (K, J, I).
         mask: on the same grid.
         atlas: where to register to.
-        gestational_age_weeks: told to the registration; None if it has to find out.
+        gestational_age_weeks: told to the registration.
         right: number of a slice -> (4, 4), atlas RAS from its RAS; empty if nothing is known.
     """
 
     image: Volume
     mask: Volume
     atlas: FetalAtlas
-    gestational_age_weeks: float | None
+    gestational_age_weeks: float
     right: Mapping[int, np.ndarray]
 
 
@@ -125,7 +126,9 @@ def _acquired(image: Path, mask: Path, files: SubjectFiles, device: Device, repo
 def _untold(image: Path, atlas: Path, device: Device, report: Report) -> Stack:
     stack = read_volume(image)
     mask = stack.with_values(stack.values > 0, f"{stack.name} mask")
-    return Stack(stack, mask, FetalAtlas.from_folder(atlas), None, {})
+    # the age is not told; a size that fits spares the search of all ages
+    weeks = age_of_brain_volume_weeks(volume_mm3(mask.with_values(mask.values.float())) / 1000)
+    return Stack(stack, mask, FetalAtlas.from_folder(atlas), weeks, {})
 
 
 def _places_in_reconstruction(

@@ -90,7 +90,8 @@ def test_every_pair_is_measured_against_itself_without_a_turn(a_finished_study):
 
 def test_the_report_has_a_row_per_group_and_method_and_the_papers_beside_ours(a_finished_study):
     text = (a_finished_study / "study.md").read_text(encoding="utf-8")
-    assert "| sta | auto | 2 |" in text
+    assert "| sta | auto | 1 |" in text
+    assert "| sta, weeks of the training | auto | 1 |" in text
     assert "| STA24 to STA26 | vvr-gc | 1 |" in text
     assert "| paper: VVR-Deep | 2.42 | 2.35 | 2.43 | 2.36 | 4.84 | 20.44 |" in text
     assert (a_finished_study / "rotation_errors.png").read_bytes().startswith(b"\x89PNG")
@@ -185,7 +186,7 @@ def test_the_command_line_continues_the_same_study(public_images, a_finished_stu
         app, [*words.split(), "--quiet", "--data", str(public_images), "--output", str(a_finished_study)]
     )
     assert done.exit_code == 0, done.output
-    assert "| sta | auto | 2 |" in done.output
+    assert "| sta | auto | 1 |" in done.output
     assert (a_finished_study / "trials.csv").read_bytes() == before
 
 
