@@ -149,14 +149,12 @@ def _at_one_age(
 def _follow_with_or_without_fluid(
     atlas: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, advance: Advance
 ) -> FoundSlicePose | None:
-    """What is followed in the whole atlas or, where that leaves doubts, in the cerebrum if it fits better."""
+    """The pose followed in the whole atlas or, where it is not trusted there, in the cerebrum."""
     found = _follow(atlas, part, settings, advance)
-    if found is not None and judge_slice(found.evidence).trust == Trust.HIGH:
+    if found is not None:
         return found
     cerebrum = cerebrum_of(atlas)
-    other = None if cerebrum is None else _follow(cerebrum, part, settings, advance)
-    answers = [answer for answer in (found, other) if answer is not None]
-    return max(answers, key=_age_fit, default=None)
+    return None if cerebrum is None else _follow(cerebrum, part, settings, advance)
 
 
 def _by_search(
