@@ -106,7 +106,8 @@ def benchmark_networks(
         json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8"
     )
     path = output / "networks_time.md"
-    path.write_text(_page(rows, load, repeats, describe_device(where)), encoding="utf-8")
+    models = models_of(FetalVolumeMethod.CORRECTION_NET)
+    path.write_text(_page(rows, load, repeats, describe_device(where), models), encoding="utf-8")
     return path
 
 
@@ -185,12 +186,12 @@ def _job_s(case: BenchmarkCase, device: Device) -> float:
     return float(np.median(seconds[1:]))
 
 
-def _page(rows: Sequence[NetworkTimes], load: str, repeats: int, device: str) -> str:
+def _page(rows: Sequence[NetworkTimes], load: str, repeats: int, device: str, models: str) -> str:
     lines = [
         "# Pose-Net and Correction-Net: time per volume",
         "",
         f"{machine_text(load)} torch {torch.__version__} on {device}. Networks: "
-        f"{models_of(FetalVolumeMethod.CORRECTION_NET)}. Medians of {repeats} repetitions in a process that "
+        f"{models}. Medians of {repeats} repetitions in a process that "
         "has loaded the networks, after a few that are not counted. The cubes that the networks see are made "
         "within the times.",
         "",
