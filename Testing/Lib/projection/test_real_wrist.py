@@ -73,7 +73,8 @@ def test_the_projected_bone_lies_on_the_bone_in_both_views(the_radius):
         for shift in (-4.0, 4.0):
             moved = np.array(WORLD_FROM_RADIUS)
             moved[axis, 3] += shift
-            assert agreement(the_radius, moved.tolist()) < 0.75 * best
+            # least along the shaft, whose edges slide along themselves
+            assert agreement(the_radius, moved.tolist()) < 0.85 * best
 
 
 def test_a_mirrored_bone_does_not_fit(the_radius):
