@@ -119,8 +119,8 @@ _CONTRAST_NOTE = (
 )
 _KNOWN_NOTE = (
     "What the errors refer to, where subject and atlas do not share a space. The weeks of the CRL atlas and "
-    "the spina bifida atlas lie upright in their files, so their known poses must be near the identity, some "
-    "degrees for a brain of another shape: a reference that is turned further would be a mistake of the study."
+    "the spina bifida atlas lie upright in their files, so their known poses must be near the identity, "
+    "some degrees for a brain of another shape: a reference that is turned further would be a mistake."
 )
 
 
