@@ -63,52 +63,79 @@ def _march_limits(x, y, z, dx, dy, dz, size_i, size_j, size_k, step, phase, low_
 
 
 @njit(inline="always", **_OPTIONS)
-def _value(volume, k, j, i):
-    """Voxel, or zero outside."""
-    if i < 0 or j < 0 or k < 0 or i >= volume.shape[2] or j >= volume.shape[1] or k >= volume.shape[0]:
-        return volume.dtype.type(0)
-    return volume[k, j, i]
+def _neighbours(x, size, one):
+    """The two voxels around a position along one axis, of which one or both may not exist.
+
+    Without a branch: a voxel that does not exist is replaced by one that does, and counted zero times.
+
+    Returns:
+        two indices; their weights; how often each of them counts (0 or 1).
+    """
+    low = np.int64(math.floor(x))
+    fraction = x - type(one)(low)
+    first = one if (low >= 0) & (low < size) else one - one
+    second = one if (low >= -1) & (low < size - 1) else one - one
+    lower, upper = min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1)
+    return np.uint64(lower), np.uint64(upper), (one - fraction) * first, fraction * second, first, second
 
 
 @njit(fastmath=_FAST, **_OPTIONS)
-def _border_moments(volume, x, y, z, sums, number):
-    """Adds one sample near the border: value, gradient, number * gradient."""
-    i, j, k = math.floor(x), math.floor(y), math.floor(z)
-    fx, fy, fz = x - i, y - j, z - k
-    one = volume.dtype.type(1)
-    for dk in range(2):
-        wz = fz if dk else one - fz
-        for dj in range(2):
-            wy = fy if dj else one - fy
-            for di in range(2):
-                wx = fx if di else one - fx
-                value = _value(volume, k + dk, j + dj, i + di)
-                gx = (value if di else -value) * wy * wz
-                gy = (value if dj else -value) * wx * wz
-                gz = (value if dk else -value) * wx * wy
-                sums[0] += value * wx * wy * wz
-                sums[1] += gx
-                sums[2] += gy
-                sums[3] += gz
-                sums[4] += number * gx
-                sums[5] += number * gy
-                sums[6] += number * gz
-
-
-@njit(fastmath=_FAST, **_OPTIONS)
-def _border_value(volume, x, y, z):
-    """One sample near the border."""
-    i, j, k = math.floor(x), math.floor(y), math.floor(z)
-    fx, fy, fz = x - i, y - j, z - k
-    one = volume.dtype.type(1)
-    total = volume.dtype.type(0)
-    for dk in range(2):
-        wz = fz if dk else one - fz
-        for dj in range(2):
-            wy = fy if dj else one - fy
-            low, high = _value(volume, k + dk, j + dj, i), _value(volume, k + dk, j + dj, i + 1)
-            total += wz * wy * (low + fx * (high - low))
+def _border_sum(flat, x0, y0, z0, sx, sy, sz, begin, end, size_i, size_j, size_k):
+    """Sum of samples begin..end, some of whose corners may not exist: there the volume is zero."""
+    real = flat.dtype.type
+    total, one = real(0), real(1)
+    row, slice_ = np.uint64(size_i), np.uint64(size_i * size_j)
+    for n in range(begin, end):
+        m = real(n)
+        i, i_, wx, wx_, _, _ = _neighbours(x0 + m * sx, size_i, one)
+        j, j_, wy, wy_, _, _ = _neighbours(y0 + m * sy, size_j, one)
+        k, k_, wz, wz_, _, _ = _neighbours(z0 + m * sz, size_k, one)
+        at, at_ = k * slice_ + j * row, k * slice_ + j_ * row
+        low = wy * (wx * flat[at + i] + wx_ * flat[at + i_]) + wy_ * (
+            wx * flat[at_ + i] + wx_ * flat[at_ + i_]
+        )
+        at, at_ = k_ * slice_ + j * row, k_ * slice_ + j_ * row
+        high = wy * (wx * flat[at + i] + wx_ * flat[at + i_]) + wy_ * (
+            wx * flat[at_ + i] + wx_ * flat[at_ + i_]
+        )
+        total += wz * low + wz_ * high
     return total
+
+
+@njit(fastmath=_FAST, **_OPTIONS)
+def _border_moments(flat, x0, y0, z0, sx, sy, sz, begin, end, size_i, size_j, size_k):
+    """Sums of value, gradient and number * gradient of samples some of whose corners may not exist."""
+    real = flat.dtype.type
+    one = real(1)
+    row, slice_ = np.uint64(size_i), np.uint64(size_i * size_j)
+    total = ax = ay = az = bx = by = bz = real(0)
+    for n in range(begin, end):
+        m = real(n)
+        i, i_, wx, wx_, ex, ex_ = _neighbours(x0 + m * sx, size_i, one)
+        j, j_, wy, wy_, ey, ey_ = _neighbours(y0 + m * sy, size_j, one)
+        k, k_, wz, wz_, ez, ez_ = _neighbours(z0 + m * sz, size_k, one)
+        at, at_ = k * slice_ + j * row, k * slice_ + j_ * row
+        a, b = flat[at + i], flat[at + i_]
+        v_00, x_00 = wx * a + wx_ * b, ex_ * b - ex * a
+        a, b = flat[at_ + i], flat[at_ + i_]
+        v_01, x_01 = wx * a + wx_ * b, ex_ * b - ex * a
+        at, at_ = k_ * slice_ + j * row, k_ * slice_ + j_ * row
+        a, b = flat[at + i], flat[at + i_]
+        v_10, x_10 = wx * a + wx_ * b, ex_ * b - ex * a
+        a, b = flat[at_ + i], flat[at_ + i_]
+        v_11, x_11 = wx * a + wx_ * b, ex_ * b - ex * a
+        low, high = wy * v_00 + wy_ * v_01, wy * v_10 + wy_ * v_11
+        gx = wz * (wy * x_00 + wy_ * x_01) + wz_ * (wy * x_10 + wy_ * x_11)
+        gy = wz * (ey_ * v_01 - ey * v_00) + wz_ * (ey_ * v_11 - ey * v_10)
+        gz = ez_ * high - ez * low
+        total += wz * low + wz_ * high
+        ax += gx
+        ay += gy
+        az += gz
+        bx += m * gx
+        by += m * gy
+        bz += m * gz
+    return total, ax, ay, az, bx, by, bz
 
 
 @njit(fastmath=_FAST, **_OPTIONS)
@@ -210,16 +237,11 @@ def integrate(volume, source, directions, step, phase, first_row, last_row, imag
                 real(source[2] + fraction * dz),
             )
             sx, sy, sz = real(step * dx), real(step * dy), real(step * dz)
-            total = real(0)
-            for n in range(begin, inner_begin):
-                m = real(n - begin)
-                total += _border_value(volume, x0 + m * sx, y0 + m * sy, z0 + m * sz)
-            total += _inner_sum(
+            total = _inner_sum(
                 flat, x0, y0, z0, sx, sy, sz, inner_begin - begin, inner_end - begin, row, slice_
             )
-            for n in range(inner_end, end):
-                m = real(n - begin)
-                total += _border_value(volume, x0 + m * sx, y0 + m * sy, z0 + m * sz)
+            for one, other in ((0, inner_begin - begin), (inner_end - begin, end - begin)):
+                total += _border_sum(flat, x0, y0, z0, sx, sy, sz, one, other, size_i, size_j, size_k)
             image[v, u] = total * real(step)
 
 
@@ -240,7 +262,6 @@ def integrate_moments(volume, source, directions, step, phase, first_row, last_r
     real = volume.dtype.type
     size_k, size_j, size_i = volume.shape
     flat, row, slice_ = volume.reshape(-1), np.uint64(size_i), np.uint64(size_i * size_j)
-    sums = np.zeros(7, volume.dtype)
     for v in range(first_row, last_row):
         for u in range(images.shape[2]):
             dx = directions[0, 0] + u * directions[1, 0] + v * directions[2, 0]
@@ -256,18 +277,14 @@ def integrate_moments(volume, source, directions, step, phase, first_row, last_r
                 real(source[2] + fraction * dz),
             )
             sx, sy, sz = real(step * dx), real(step * dy), real(step * dz)
-            sums[:] = real(0)
-            for n in range(begin, inner_begin):
-                m = real(n - begin)
-                _border_moments(volume, x0 + m * sx, y0 + m * sy, z0 + m * sz, sums, m)
-            for n in range(inner_end, end):
-                m = real(n - begin)
-                _border_moments(volume, x0 + m * sx, y0 + m * sy, z0 + m * sz, sums, m)
             total, ax, ay, az, bx, by, bz = _inner_moments(
                 flat, x0, y0, z0, sx, sy, sz, inner_begin - begin, inner_end - begin, row, slice_
             )
-            total, ax, ay, az = total + sums[0], ax + sums[1], ay + sums[2], az + sums[3]
-            bx, by, bz = bx + sums[4], by + sums[5], bz + sums[6]
+            for one, other in ((0, inner_begin - begin), (inner_end - begin, end - begin)):
+                if one < other:
+                    sums = _border_moments(flat, x0, y0, z0, sx, sy, sz, one, other, size_i, size_j, size_k)
+                    total, ax, ay, az = total + sums[0], ax + sums[1], ay + sums[2], az + sums[3]
+                    bx, by, bz = bx + sums[4], by + sums[5], bz + sums[6]
             # numbers counted from the first sample become fractions
             base, scale = real(fraction), real(step)
             images[0, v, u] = total * scale
