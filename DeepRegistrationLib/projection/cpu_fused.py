@@ -13,6 +13,8 @@ from DeepRegistrationLib.projection.index_rays import IndexRays
 
 # shares per thread: rays through the middle take longer than those past the volume
 _SHARES_PER_THREAD = 4
+# slabs into which a volume is divided when rays are added to it: for as many threads at most
+_SLABS = 16
 
 
 def is_available() -> bool:
@@ -75,7 +77,7 @@ def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> to
     Returns:
         Tensor of that shape.
     """
-    from DeepRegistrationLib.projection import cpu_kernels
+    from DeepRegistrationLib.projection.cpu_adjoint_kernels import back_project
 
     images = images.contiguous()
     volume = images.new_zeros(shape)
@@ -87,10 +89,12 @@ def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> to
         # images of one volume one after the other: a share of slices belongs to one thread at a time
         for image in [b] if shape[0] > 1 else range(rays.batch):
             ray = (sources[image], directions[image], steps[image], rays.phase)
-            cpu_kernels.back_project(inputs[image, c], *ray, first, last, into)
+            back_project(inputs[image, c], *ray, first, last, into)
 
     volumes = [(b, c) for b in range(shape[0]) for c in range(shape[1])]
-    _run([(add, (b, c, *share)) for b, c in volumes for share in _shares(shape[2], len(volumes))])
+    # always the same shares: the order of the sums does not depend on the number of threads
+    shares = _split(shape[2], min(shape[2], _SLABS))
+    _run([(add, (b, c, *share)) for b, c in volumes for share in shares])
     return volume
 
 
@@ -105,11 +109,14 @@ def _numbers(rays: IndexRays) -> tuple[np.ndarray, np.ndarray, list[float]]:
 
 
 def _shares(count: int, others: int) -> list[tuple[int, int]]:
-    """Ranges that divide `count` rows or slices among the threads, if `others` pictures are there too."""
+    """Ranges that divide `count` rows among the threads, if `others` pictures are there too."""
     threads = torch.get_num_threads()
     parts = 1 if threads == 1 else max(1, min(count, -(-threads * _SHARES_PER_THREAD // others)))
-    edges = [count * part // parts for part in range(parts + 1)]
-    return list(pairwise(edges))
+    return _split(count, parts)
+
+
+def _split(count: int, parts: int) -> list[tuple[int, int]]:
+    return list(pairwise(count * part // parts for part in range(parts + 1)))
 
 
 def _run(tasks: list[tuple[Callable, tuple]]) -> None:
