@@ -4,8 +4,8 @@ import torch
 
 from DeepRegistrationLib.projection.index_rays import IndexRays, directions_along, sample_range
 
-# samples that are held at once, over all images: 8 corners of 2 million samples in float32 take 64 MB
-_SAMPLES_AT_ONCE = 1 << 21
+# samples that are held at once, over all images; indices and weights of their corners take about 100 MB
+_SAMPLES_AT_ONCE = 1 << 20
 
 
 def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tensor:
