@@ -109,14 +109,20 @@ def back_project(images, source, directions, step, phase, first_k, last_k, volum
             dz = directions[0, 2] + u * directions[1, 2] + v * directions[2, 2]
             x, y, z = source
             # a sample touches two slices: those in front of the share reach into it
-            low, high = max(first_k - 1.001, -1.0), min(last_k + 0.001, size_k)
-            begin, _, _, end = march_limits(
-                x, y, z, dx, dy, dz, size_i, size_j, size_k, step, phase, low, high
+            bounds = (
+                -1.0,
+                float(size_i),
+                -1.0,
+                float(size_j),
+                max(first_k - 1.001, -1.0),
+                min(last_k + 0.001, size_k),
             )
+            begin, _, _, end = march_limits(x, y, z, dx, dy, dz, size_i, size_j, size_k, step, phase, bounds)
             if begin >= end:
                 continue
+            bounds = (-1.0, float(size_i), -1.0, float(size_j), float(first_k), last_k - 1.0)
             _, inner_begin, inner_end, _ = march_limits(
-                x, y, z, dx, dy, dz, size_i, size_j, size_k, step, phase, first_k, last_k - 1.0
+                x, y, z, dx, dy, dz, size_i, size_j, size_k, step, phase, bounds
             )
             if inner_begin >= inner_end:
                 inner_begin = inner_end = end

@@ -45,6 +45,7 @@ def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tenso
         zero outside.
     """
     from DeepRegistrationLib.projection import cpu_kernels
+    from DeepRegistrationLib.projection.cpu_rays import content_bounds
 
     volume = volume.contiguous()
     rows, columns = rays.shape_px
@@ -52,16 +53,18 @@ def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tenso
     images = volume.new_empty(rays.batch, channels, 7 if moments else 1, rows, columns)
     volumes, outputs = volume.numpy(), images.numpy()
     sources, directions, steps = _numbers(rays)
+    bounds = [[content_bounds(one) for one in channels_of_one] for channels_of_one in volumes]
     tasks = []
     for b in range(rays.batch):
         for c in range(channels):
-            one = volumes[b if volume.shape[0] > 1 else 0, c]
+            which = b if volume.shape[0] > 1 else 0
+            one = (volumes[which, c], bounds[which][c])
             for first, last in _shares(rows, rays.batch * channels):
                 ray = (sources[b], directions[b], steps[b], rays.phase, first, last)
                 if moments:
-                    tasks.append((cpu_kernels.integrate_moments, (one, *ray, outputs[b, c])))
+                    tasks.append((cpu_kernels.integrate_moments, (*one, *ray, outputs[b, c])))
                 else:
-                    tasks.append((cpu_kernels.integrate, (one, *ray, outputs[b, c, 0])))
+                    tasks.append((cpu_kernels.integrate, (*one, *ray, outputs[b, c, 0])))
     _run(tasks)
     return images
 

@@ -157,11 +157,12 @@ def _inner_moments(flat, x0, y0, z0, sx, sy, sz, begin, end, row, slice_):
 
 
 @njit(fastmath=FAST, **OPTIONS)
-def integrate(volume, source, directions, step, phase, first_row, last_row, image):
+def integrate(volume, bounds, source, directions, step, phase, first_row, last_row, image):
     """Mean value along each ray: step * sum of the samples.
 
     Args:
         volume: (K, J, I) float32 or float64, contiguous.
+        bounds: outside of which the volume is zero; see `content_bounds`.
         source: (3,) float64.
         directions: (3, 3) float64.
         step: part of the ray between two samples.
@@ -179,7 +180,7 @@ def integrate(volume, source, directions, step, phase, first_row, last_row, imag
             dy = directions[0, 1] + u * directions[1, 1] + v * directions[2, 1]
             dz = directions[0, 2] + u * directions[1, 2] + v * directions[2, 2]
             begin, inner_begin, inner_end, end = march_limits(
-                source[0], source[1], source[2], dx, dy, dz, size_i, size_j, size_k, step, phase, -1.0, size_k
+                source[0], source[1], source[2], dx, dy, dz, size_i, size_j, size_k, step, phase, bounds
             )
             # from the first sample on, positions are small numbers and float32 is precise enough
             fraction = (begin + phase) * step
@@ -198,11 +199,12 @@ def integrate(volume, source, directions, step, phase, first_row, last_row, imag
 
 
 @njit(fastmath=FAST, **OPTIONS)
-def integrate_moments(volume, source, directions, step, phase, first_row, last_row, images):
+def integrate_moments(volume, bounds, source, directions, step, phase, first_row, last_row, images):
     """Mean value along each ray, mean gradient, and mean of fraction * gradient.
 
     Args:
         volume: (K, J, I) float32 or float64, contiguous.
+        bounds: outside of which the volume is zero; see `content_bounds`.
         source: (3,) float64.
         directions: (3, 3) float64.
         step: part of the ray between two samples.
@@ -220,7 +222,7 @@ def integrate_moments(volume, source, directions, step, phase, first_row, last_r
             dy = directions[0, 1] + u * directions[1, 1] + v * directions[2, 1]
             dz = directions[0, 2] + u * directions[1, 2] + v * directions[2, 2]
             begin, inner_begin, inner_end, end = march_limits(
-                source[0], source[1], source[2], dx, dy, dz, size_i, size_j, size_k, step, phase, -1.0, size_k
+                source[0], source[1], source[2], dx, dy, dz, size_i, size_j, size_k, step, phase, bounds
             )
             fraction = (begin + phase) * step
             x0, y0, z0 = (

@@ -152,3 +152,19 @@ def test_a_pose_that_is_no_number_is_refused(an_oblique_grid, noise, two_views, 
     two_poses[0, 1, 3] = torch.nan
     with pytest.raises(ValueError, match="NaN"):
         project(noise, an_oblique_grid, two_views, two_poses, FUSED)
+
+
+@pytest.mark.parametrize("margins", [(2, 3, 1, 4, 2, 0), (0, 9, 0, 0, 0, 0), (0, 0, 0, 0, 0, 11)])
+def test_empty_margins_of_a_volume_are_left_out_and_nothing_else(
+    an_oblique_grid, noise, two_views, two_poses, margins
+):
+    values = torch.zeros_like(noise)
+    k0, k1, j0, j1, i0, i1 = margins
+    inside = (..., slice(k0, 10 - k1), slice(j0, 13 - j1), slice(i0, 12 - i1))
+    values[inside] = noise[inside]
+    values[0, 1] = 0  # nothing at all in the second channel
+    found = project_with_tangents(values, an_oblique_grid, two_views, two_poses, FUSED)
+    expected = project_with_tangents(values, an_oblique_grid, two_views, two_poses, TORCH)
+    assert found[0][:, 0].max() > 0
+    for one, other in zip(found, expected, strict=True):
+        assert relative_difference(one, other) < 1e-11
