@@ -19,7 +19,8 @@ class SliceErrors:
         known_mm: mean distance of the brain's pixels then [mm].
         unknown_deg: rotation of the more probable place [degrees].
         unknown_mm: the distance there [mm].
-        either_deg: rotation of the more probable place or of its mirror image, whichever is nearer [degrees].
+        either_deg: rotation of the nearest of the places that are told and of the mirror image of the first
+            [degrees].
         either_mm: the distance there [mm].
     """
 
@@ -49,7 +50,7 @@ def slice_errors(places: Sequence[np.ndarray], cut: CutSlice, atlas_centre_ras: 
     upwards = [place for place in every if _height_of_normal(place, cut) >= -AT_EQUATOR]
     known = upwards[0] if upwards else first
     twin = mirrored_place(first, cut, atlas_centre_ras)
-    either = min((_errors(place, cut) for place in (first, twin)), key=lambda errors: errors[0])
+    either = min((_errors(place, cut) for place in (*places, twin)), key=lambda errors: errors[0])
     return SliceErrors(*_errors(known, cut), *_errors(first, cut), *either)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from DeepRegistrationLib.atlases.brain_growth import brain_volume_ml
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
+from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings, SliceMeasure
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch, stack_poses
 from DeepRegistrationLib.workflows.fetal_slice_baselines import register_slice_baseline
@@ -167,14 +168,15 @@ def _by_search(
     """
     scale = expected_scale(atlas, settings)
     starts = propose_starts(atlas, atlas, part, settings, scale, lambda f: advance(0.2 * f))
-    found = _search_from(starts, atlas, part, settings, lambda f: advance(0.2 + 0.2 * f))
+    seen = _seen_by_net(atlas, part, scale) if _asks_net(settings) else None
+    found = _search_from(starts, atlas, part, settings, seen, lambda f: advance(0.2 + 0.2 * f))
     cerebrum = None if judge_slice(found.evidence).trust == Trust.HIGH else cerebrum_of(atlas)
     if cerebrum is None:
         return found
     starts = propose_starts(cerebrum, atlas, part, settings, scale, lambda f: advance(0.4 + 0.2 * f))
-    there = _search_from(starts, cerebrum, part, settings, lambda f: advance(0.6 + 0.2 * f))
+    there = _search_from(starts, cerebrum, part, settings, seen, lambda f: advance(0.6 + 0.2 * f))
     starts = towards(starts, atlas.brain.centre_ras)
-    again = _search_from(starts, atlas, part, settings, lambda f: advance(0.8 + 0.2 * f))
+    again = _search_from(starts, atlas, part, settings, seen, lambda f: advance(0.8 + 0.2 * f))
     return _best_of([found, there, again], part)
 
 
@@ -183,19 +185,22 @@ def _search_from(
     atlas: PreparedAtlas,
     part: PreparedSlice,
     settings: FetalSliceSettings,
+    seen: torch.Tensor | None,
     advance: Advance,
 ) -> FoundSlicePose:
-    """Pairs of mirror images from coarse to fine."""
+    """Pairs of mirror images from coarse to fine; `seen` are the rotations that the net sees."""
     scale = expected_scale(atlas, settings)
     found = search(atlas.brain, part, starts, scale, settings.half_space, settings.measure, advance)
-    with_net = settings.method == FetalSliceMethod.AUTO and net_is_installed()
+    evidence = _evidence(atlas, part, found.poses, found.rival, found.agreement, settings)
+    if seen is not None:
+        evidence = replace(evidence, net_deg=_apart_from_net_deg(found.poses[[0]], part, seen))
     return FoundSlicePose(
         poses=found.poses,
         similarity=found.similarity,
         atlas=atlas,
-        evidence=_evidence(atlas, part, found.poses, found.rival, found.agreement, settings),
+        evidence=evidence,
         history=found.history,
-        models=(SLICE_NET,) if with_net else (),
+        models=() if seen is None else (SLICE_NET,),
     )
 
 
@@ -299,10 +304,30 @@ def _quarter_turns(answer: PoseBatch, part: PreparedSlice) -> PoseBatch:
 
 def _net_answer(atlas: PreparedAtlas, part: PreparedSlice, scale: float) -> PoseBatch:
     """The net's pose of the slice that shows most; its best turn is that which all slices fit best."""
-    single = part.single(slices_to_ask(part)[0]) if len(part.image.values) > 1 else part
-    poses = about(net_proposals(atlas.brain, single, scale), part.centre_ras)
+    poses = about(net_proposals(atlas.brain, _shows_most(part), scale), part.centre_ras)
     values = make_level(atlas.brain, part, scale, COARSE).score(poses)
     return poses[[int(values.argmax())]]
+
+
+def _asks_net(settings: FetalSliceSettings) -> bool:
+    return settings.method == FetalSliceMethod.AUTO and net_is_installed()
+
+
+def _seen_by_net(atlas: PreparedAtlas, part: PreparedSlice, scale: float) -> torch.Tensor:
+    """(N, 3, 3); rotations, atlas from slice, that the net sees in the slice that shows most."""
+    return net_proposals(atlas.brain, _shows_most(part), scale).rotation
+
+
+def _shows_most(part: PreparedSlice) -> PreparedSlice:
+    return part.single(slices_to_ask(part)[0]) if len(part.image.values) > 1 else part
+
+
+def _apart_from_net_deg(answer: PoseBatch, part: PreparedSlice, seen: torch.Tensor) -> float:
+    """Median angle to the answer (batch of one) or its mirror image, whichever is nearer."""
+    angles = [
+        geodesic_distance(seen, pose.rotation.expand_as(seen)) for pose in (answer, mirrored(answer, part))
+    ]
+    return math.degrees(float(torch.minimum(*angles).median()))
 
 
 def _evidence(

@@ -48,12 +48,21 @@ def test_good_evidence_is_trusted():
         ({"rival": 1.0}, "100 % as well"),
         ({"similarity": 0.25}, "hardly match"),
         ({"size_change": -0.25}, "size differs by 22 %"),
+        ({"similarity": 0.47, "rival": 0.95, "net_deg": 85.0}, "the slice net sees it turned otherwise"),
     ],
 )
 def test_bad_evidence_is_not_trusted_and_the_reason_names_it(change, words):
     found = judge_slice(SliceEvidence(**{**GOOD, **change}))
     assert found.trust == Trust.LOW
     assert words in found.reason
+
+
+def test_a_net_that_sees_the_same_makes_more_confident_than_one_that_does_not():
+    weak = {**GOOD, "similarity": 0.4, "rival": 0.85}
+    near, unknown, far = (
+        judge_slice(SliceEvidence(**weak, net_deg=angle)).value for angle in (5.0, None, 50.0)
+    )
+    assert near > unknown > far
 
 
 def test_every_trust_has_a_reason():
