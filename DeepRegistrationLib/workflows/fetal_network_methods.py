@@ -12,6 +12,7 @@ from DeepRegistrationLib.workflows.fetal_networks import (
     POSE_NET,
     correct_pose,
     estimate_pose,
+    upright_axes,
 )
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
 
@@ -45,10 +46,12 @@ def propose(atlas: PreparedBrain, subject: PreparedBrain, scale: float, correcte
         RegistrationError: a model is not installed or damaged.
     """
     device = subject.image.values.device
-    pose = estimate_pose(atlas, subject, scale, load_model(POSE_NET, device))
+    pose_net = load_model(POSE_NET, device)
+    upright = upright_axes(atlas, pose_net)
+    pose = estimate_pose(atlas, subject, scale, pose_net, upright)
     if not corrected:
         return Proposal(pose, (find_model(POSE_NET).stamp,))
-    pose = correct_pose(atlas, subject, pose, load_model(CORRECTION_NET, device))
+    pose = correct_pose(atlas, subject, pose, load_model(CORRECTION_NET, device), upright=upright)
     return Proposal(pose, (find_model(POSE_NET).stamp, find_model(CORRECTION_NET).stamp))
 
 

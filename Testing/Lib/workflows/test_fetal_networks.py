@@ -12,7 +12,12 @@ from DeepRegistrationLib.geometry.rotations import geodesic_distance, matrix_fro
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.networks.correction_net import Correction
 from DeepRegistrationLib.networks.rotation_heads import RotationEstimate
-from DeepRegistrationLib.workflows.fetal_networks import correct_pose, cube_of, estimate_pose
+from DeepRegistrationLib.workflows.fetal_networks import (
+    correct_pose,
+    cube_of,
+    estimate_pose,
+    upright_axes,
+)
 from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
 
 CPU = torch.device("cpu")
@@ -120,3 +125,25 @@ def test_what_the_shift_says_is_where_the_atlas_centre_lies_in_the_picture(axis)
     back = seen.roll(-voxels, dims=2 - axis)
     assert correlation(fixed, back) > correlation(fixed, seen) + 0.1
     assert torch.allclose(corrected.translation, start.translation, atol=1e-3)
+
+
+def test_an_atlas_with_other_axes_is_registered_to_as_well():
+    """The networks know the axes of the training only: both atlas and subject are turned away from them."""
+    atlas, turned = brain_of(ROTATION[1], np.zeros(3)), brain_of(ROTATION[0])
+    upright = upright_axes(atlas, KnowsTheRotation(ROTATION[1]))
+    assert np.allclose(upright, ROTATION[1], atol=1e-5)
+    subject_from_atlas = ROTATION[0] @ ROTATION[1].T
+    rest = matrix_from_rotation_vector(torch.tensor([0.2, -0.3, 0.1])).numpy()
+    start = estimate_pose(atlas, turned, 1.0, KnowsTheRotation(ROTATION[0] @ rest.T), upright)
+    teacher = KnowsTheRest(rest, [0.0, 0.0, 0.0])
+    corrected = correct_pose(atlas, turned, start, teacher, times=1, upright=upright)
+    assert geodesic_distance(corrected.rotation[0].double(), torch.as_tensor(subject_from_atlas)) < 1e-3
+    # the picture of the atlas stands upright, whatever its axes are
+    expected = brain_of(np.eye(3), np.zeros(3))
+    expected = cube_of(expected, 32)(np.eye(3), expected.centre_ras, expected.radius_mm)
+    assert correlation(teacher.seen[0, 0], expected) > 0.97
+
+
+def test_an_atlas_that_looks_upright_keeps_its_axes():
+    nearly = matrix_from_rotation_vector(torch.tensor([0.2, -0.3, 0.1])).numpy()  # 21 degrees
+    assert np.array_equal(upright_axes(brain_of(np.eye(3)), KnowsTheRotation(nearly)), np.eye(3))

@@ -10,8 +10,10 @@ from DeepRegistrationLib.geometry.rigid import rotation_error_deg
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.job_runner import run_job
-from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeMethod, FetalVolumeSettings
 from DeepRegistrationLib.jobs.job import ExitCode, Job, JobKind, Outputs
+from DeepRegistrationLib.models.catalog import model_catalog
+from DeepRegistrationLib.workflows.fetal_networks import CORRECTION_NET, POSE_NET
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
 from DeepRegistrationLib.workflows.result import Trust
 from Testing.Lib.pictures import rigid
@@ -76,3 +78,16 @@ def test_the_ct_of_an_adult_ends_with_exit_code_4(name, tmp_path):
     outcome = run_job(job)
     assert outcome.exit_code == ExitCode.NOT_TRUSTED
     assert "does not look like a fetal brain" in outcome.message
+
+
+@pytest.mark.skipif(
+    not {POSE_NET, CORRECTION_NET} <= set(model_catalog()), reason="the networks are not in the catalogue"
+)
+def test_networks_register_to_an_atlas_whose_axes_are_not_those_of_their_training():
+    # the newborn templates of one space are stored with the patient's left and front the other way round
+    folder = BRAINS / "infant"
+    atlas = FetalAtlas.from_files(folder / "Template-Month0-T2w.nii.gz")
+    subject = read_volume(folder / "Template-Month0-T1w.nii.gz")
+    settings = FetalVolumeSettings(method=FetalVolumeMethod.CORRECTION_NET)
+    result = register(FetalVolumeInputs(subject, None, atlas), settings)
+    assert rotation_error_deg(result.fixed_from_moving, np.eye(4)) < 8
