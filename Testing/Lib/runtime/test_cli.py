@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from DeepRegistrationLib import __version__
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod
 
 PROGRAM = [sys.executable, "-W", "error", "-m", "DeepRegistrationLib.cli"]
 
@@ -51,7 +52,7 @@ def test_every_option_of_the_job_has_a_help_text(program):
     ):
         assert option in text
     assert "[weeks]" in text
-    assert "auto|bank|vvr-gc|vvr-paa" in text
+    assert f"<{'|'.join(FetalVolumeMethod)}>" in text
 
 
 def test_version_names_what_computes(program):
