@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
-from DeepRegistrationLib.images.checks import several_values_per_voxel
+from DeepRegistrationLib.images.checks import check_values, several_values_per_voxel
 from DeepRegistrationLib.images.crop import cropped
 from DeepRegistrationLib.images.itk_image import from_sitk
 from DeepRegistrationLib.images.read import image_name, read_volume
@@ -66,7 +65,6 @@ def check_slices(volume: Volume, labels: bool = False) -> None:
     """
     if volume.values.numel() == 0:
         raise InputError(f"'{volume.name}' has no voxels. Export the image again from its source.")
-    low, high = volume.values.aminmax()
     if labels:
         if not bool(volume.values.any()):
             raise InputError(
@@ -74,17 +72,7 @@ def check_slices(volume: Volume, labels: bool = False) -> None:
                 "Choose another one, or leave it out."
             )
         return
-    if not (torch.isfinite(low) and torch.isfinite(high)):
-        wrong = volume.values.numel() - int(torch.isfinite(volume.values).sum())
-        raise InputError(
-            f"'{volume.name}' has {wrong} pixels that are not numbers (NaN or infinite). "
-            "Replace them, for instance by 0, and save the image again."
-        )
-    if low == high:
-        raise InputError(
-            f"'{volume.name}' is constant: every pixel has the value {low.item():g}, so there is nothing to "
-            "align. Choose another image."
-        )
+    check_values(volume, "pixels")
 
 
 def slice_axis(geometry: VolumeGeometry) -> int:
@@ -137,13 +125,10 @@ def one_slice(volume: Volume, index: int) -> Volume:
 
 def _has_one_slice(path: Path) -> bool:
     """From the header alone; False where it cannot be read: the reader of volumes says why."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
+    header = _header(path)
+    if header is None:
         return False
-    size = list(reader.GetSize())
+    size = list(header.GetSize())
     return len([extent for extent in size if extent > 1]) == 2
 
 
@@ -161,10 +146,16 @@ def _with_thickness(image: sitk.Image, path: Path) -> sitk.Image:
 
 def is_flat_picture(path: Path | str) -> bool:
     """True if a file holds a flat picture, which does not tell how thick its slice is."""
+    header = _header(path)
+    return header is not None and header.GetDimension() == 2
+
+
+def _header(path: Path | str) -> sitk.ImageFileReader | None:
+    """What a file tells of its image without its voxels; None where that cannot be read."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError:
-        return False
-    return reader.GetDimension() == 2
+        return None
+    return reader

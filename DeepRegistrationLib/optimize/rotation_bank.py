@@ -14,6 +14,7 @@ from DeepRegistrationLib.geometry.grid import sample
 from DeepRegistrationLib.geometry.rotation_sets import low_discrepancy_rotations
 from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
+from DeepRegistrationLib.optimize.greedy_choice import greedy_choice
 
 
 def ball_points(points_across: int, device: torch.device | None = None) -> torch.Tensor:
@@ -126,16 +127,9 @@ def best_distinct(
     Returns:
         (M,) int64, M <= count; indices, best first.
     """
-    left = scores.clone()
-    chosen: list[int] = []
-    while len(chosen) < count:
-        best = int(left.argmax())
-        if not math.isfinite(float(left[best])):
-            break
-        chosen.append(best)
-        near = geodesic_distance(rotations, rotations[best].expand_as(rotations)) < math.radians(
-            separation_deg
-        )
-        left[near] = -math.inf
-        left[best] = -math.inf
-    return torch.tensor(chosen, device=rotations.device)
+    separation = math.radians(separation_deg)
+    return greedy_choice(
+        scores,
+        count,
+        lambda best: geodesic_distance(rotations, rotations[best].expand_as(rotations)) < separation,
+    )

@@ -13,6 +13,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
+from DeepRegistrationLib.workflows.soft_step import soft_step
 
 # margins were 0.079 to 0.49 for right answers and below 0.028 for other objects
 _MARGIN_HALF, _MARGIN_WIDTH = 0.048, 0.011
@@ -60,13 +61,13 @@ def judge(evidence: PoseEvidence) -> Confidence:
         Value, word and reason; the reason names the weakest piece of evidence.
     """
     parts = {
-        "margin": _step(evidence.margin, _MARGIN_HALF, _MARGIN_WIDTH),
-        "correlation": _step(evidence.local_correlation, _CORRELATION_HALF, _CORRELATION_WIDTH),
+        "margin": soft_step(evidence.margin, _MARGIN_HALF, _MARGIN_WIDTH),
+        "correlation": soft_step(evidence.local_correlation, _CORRELATION_HALF, _CORRELATION_WIDTH),
         "size": min(
-            _step(evidence.brain_volume_ml, _SMALLEST_ML, _SMALLEST_WIDTH_ML),
-            _step(-evidence.brain_volume_ml, -_LARGEST_ML, _LARGEST_WIDTH_ML),
+            soft_step(evidence.brain_volume_ml, _SMALLEST_ML, _SMALLEST_WIDTH_ML),
+            soft_step(-evidence.brain_volume_ml, -_LARGEST_ML, _LARGEST_WIDTH_ML),
         ),
-        "stability": _step(-evidence.turned_deg, -_TURN_HALF_DEG, _TURN_WIDTH_DEG),
+        "stability": soft_step(-evidence.turned_deg, -_TURN_HALF_DEG, _TURN_WIDTH_DEG),
     }
     # candidates that disagree are normal for difficult anatomy, so they take away a quarter at most
     agreement = 1.0 if evidence.agreement is None else 0.75 + 0.25 * evidence.agreement
@@ -107,8 +108,3 @@ def _reason(trust: Trust, weakest: str, evidence: PoseEvidence) -> str:
         f"This does not look like a fetal brain, or the mask missed it: {why}. "
         "Choose another image, or give a brain mask and the gestational age."
     )
-
-
-def _step(value: float, half: float, width: float) -> float:
-    """Logistic step from 0 to 1 that is a half at `half`."""
-    return 1 / (1 + math.exp(-max(min((value - half) / width, 40), -40)))

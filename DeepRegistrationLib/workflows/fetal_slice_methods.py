@@ -13,6 +13,7 @@ from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSet
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch, stack_poses
 from DeepRegistrationLib.workflows.fetal_slice_baselines import register_slice_baseline
 from DeepRegistrationLib.workflows.fetal_slice_proposals import (
+    NET_TURNS,
     SLICE_NET,
     distance,
     mirrored,
@@ -32,7 +33,7 @@ from DeepRegistrationLib.workflows.fetal_slice_search import (
     search,
     size_cost,
 )
-from DeepRegistrationLib.workflows.fetal_slice_starts import net_is_installed, propose_starts, slices_to_ask
+from DeepRegistrationLib.workflows.fetal_slice_starts import ask_net, propose_starts, slices_to_ask
 from DeepRegistrationLib.workflows.prepared_atlas import PreparedAtlas, prepare_atlas
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice
 from DeepRegistrationLib.workflows.result import Trust
@@ -167,16 +168,16 @@ def _by_search(
     where the fluid in the folds is seen too.
     """
     scale = expected_scale(atlas, settings)
-    starts = propose_starts(atlas, atlas, part, settings, scale, lambda f: advance(0.2 * f))
-    seen = _seen_by_net(atlas, part, scale) if _asks_net(settings) else None
-    found = _search_from(starts, atlas, part, settings, seen, lambda f: advance(0.2 + 0.2 * f))
+    by_net = ask_net(atlas, part, settings, scale)
+    starts = propose_starts(atlas, part, settings, scale, by_net, lambda f: advance(0.2 * f))
+    found = _search_from(starts, atlas, part, settings, by_net, lambda f: advance(0.2 + 0.2 * f))
     cerebrum = None if judge_slice(found.evidence).trust == Trust.HIGH else cerebrum_of(atlas)
     if cerebrum is None:
         return found
-    starts = propose_starts(cerebrum, atlas, part, settings, scale, lambda f: advance(0.4 + 0.2 * f))
-    there = _search_from(starts, cerebrum, part, settings, seen, lambda f: advance(0.6 + 0.2 * f))
+    starts = propose_starts(cerebrum, part, settings, scale, by_net, lambda f: advance(0.4 + 0.2 * f))
+    there = _search_from(starts, cerebrum, part, settings, by_net, lambda f: advance(0.6 + 0.2 * f))
     starts = towards(starts, atlas.brain.centre_ras)
-    again = _search_from(starts, atlas, part, settings, seen, lambda f: advance(0.8 + 0.2 * f))
+    again = _search_from(starts, atlas, part, settings, by_net, lambda f: advance(0.8 + 0.2 * f))
     return _best_of([found, there, again], part)
 
 
@@ -185,22 +186,22 @@ def _search_from(
     atlas: PreparedAtlas,
     part: PreparedSlice,
     settings: FetalSliceSettings,
-    seen: torch.Tensor | None,
+    by_net: PoseBatch | None,
     advance: Advance,
 ) -> FoundSlicePose:
-    """Pairs of mirror images from coarse to fine; `seen` are the rotations that the net sees."""
+    """Pairs of mirror images from coarse to fine."""
     scale = expected_scale(atlas, settings)
     found = search(atlas.brain, part, starts, scale, settings.half_space, settings.measure, advance)
     evidence = _evidence(atlas, part, found.poses, found.rival, found.agreement, settings)
-    if seen is not None:
-        evidence = replace(evidence, net_deg=_apart_from_net_deg(found.poses[[0]], part, seen))
+    if by_net is not None:
+        evidence = replace(evidence, net_deg=_apart_from_net_deg(found.poses[[0]], part, by_net))
     return FoundSlicePose(
         poses=found.poses,
         similarity=found.similarity,
         atlas=atlas,
         evidence=evidence,
         history=found.history,
-        models=() if seen is None else (SLICE_NET,),
+        models=() if by_net is None else (SLICE_NET,),
     )
 
 
@@ -309,21 +310,16 @@ def _net_answer(atlas: PreparedAtlas, part: PreparedSlice, scale: float) -> Pose
     return poses[[int(values.argmax())]]
 
 
-def _asks_net(settings: FetalSliceSettings) -> bool:
-    return settings.method == FetalSliceMethod.AUTO and net_is_installed()
-
-
-def _seen_by_net(atlas: PreparedAtlas, part: PreparedSlice, scale: float) -> torch.Tensor:
-    """(N, 3, 3); rotations, atlas from slice, that the net sees in the slice that shows most."""
-    return net_proposals(atlas.brain, _shows_most(part), scale).rotation
-
-
 def _shows_most(part: PreparedSlice) -> PreparedSlice:
     return part.single(slices_to_ask(part)[0]) if len(part.image.values) > 1 else part
 
 
-def _apart_from_net_deg(answer: PoseBatch, part: PreparedSlice, seen: torch.Tensor) -> float:
-    """Median angle to the answer (batch of one) or its mirror image, whichever is nearer."""
+def _apart_from_net_deg(answer: PoseBatch, part: PreparedSlice, by_net: PoseBatch) -> float:
+    """Median angle to the answer (batch of one) or its mirror image, whichever is nearer.
+
+    Only what the net says of the slice that shows most counts.
+    """
+    seen = by_net.rotation[:NET_TURNS]
     angles = [
         geodesic_distance(seen, pose.rotation.expand_as(seen)) for pose in (answer, mirrored(answer, part))
     ]

@@ -16,6 +16,7 @@ from DeepRegistrationLib.images.intensity import zero_mean_unit_variance
 from DeepRegistrationLib.jobs.fetal_slice import HalfSpace
 from DeepRegistrationLib.models.catalog import find_model
 from DeepRegistrationLib.models.load import load_model
+from DeepRegistrationLib.optimize.greedy_choice import greedy_choice
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch
 from DeepRegistrationLib.optimize.slice_bank import SliceBank, sections, turns_and_sides
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain
@@ -25,7 +26,7 @@ SLICE_NET = "fetal-slice-net"
 """Its name in the catalogue of models."""
 _BANK_PIXELS = 10.0
 """Pixels per brain radius of the bank's sections."""
-_NET_TURNS = 8
+NET_TURNS = 8
 """Turns within the plane at which the net is asked: it errs differently at each."""
 _SLICE_NUMBER_AT_CENTRE = 15.0
 _SLICES_PER_RADIUS = 15.0
@@ -61,7 +62,7 @@ def bank_proposals(
 
 
 def net_proposals(
-    atlas: PreparedBrain, part: PreparedSlice, scale: float, turns: int = _NET_TURNS
+    atlas: PreparedBrain, part: PreparedSlice, scale: float, turns: int = NET_TURNS
 ) -> PoseBatch:
     """Poses proposed by the slice net, which sees the slice at several turns.
 
@@ -177,16 +178,9 @@ def distinct(
     Returns:
         (M,) int64, M <= count; indices, best first.
     """
-    left = score.clone()
-    chosen: list[int] = []
-    while len(chosen) < count:
-        best = int(left.argmax())
-        if not math.isfinite(float(left[best])):
-            break
-        chosen.append(best)
-        left[distance(poses, poses[[best]], separation_deg, separation_mm) < 1] = -math.inf
-        left[best] = -math.inf
-    return torch.tensor(chosen, device=score.device)
+    return greedy_choice(
+        score, count, lambda best: distance(poses, poses[[best]], separation_deg, separation_mm) < 1
+    )
 
 
 def distance(poses: PoseBatch, one: PoseBatch, unit_deg: float, unit_mm: float) -> torch.Tensor:

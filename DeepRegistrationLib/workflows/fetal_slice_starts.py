@@ -39,20 +39,20 @@ def slice_bank(atlas: PreparedAtlas) -> SliceBank:
 
 def propose_starts(
     atlas: PreparedAtlas,
-    whole: PreparedAtlas,
     part: PreparedSlice,
     settings: FetalSliceSettings,
     scale: float,
+    by_net: PoseBatch | None,
     advance: Advance,
 ) -> PoseBatch:
     """Proposes poses, one of each pair of mirror images.
 
     Args:
         atlas: what is searched.
-        whole: the whole atlas, of which `atlas` may be a part: the net's unit of length comes from it.
         part: one slice or a stack.
         settings: choices.
         scale: size of the atlas relative to the subject, as the age tells it.
+        by_net: what `ask_net` says; None if the net is not asked.
         advance: told the fraction done; raises to stop.
 
     Returns:
@@ -64,8 +64,6 @@ def propose_starts(
     pairs = max(settings.candidates // 2, 2)
     counts = (pairs - pairs // 2, pairs // 2)
     by_channel: list[PoseBatch | None] = [None, None]
-    with_net = settings.method == FetalSliceMethod.AUTO and net_is_installed()
-    by_net: PoseBatch | None = None
     asked = slices_to_ask(part)
     for number, index in enumerate(asked):
         single = part.single(index) if len(part.image.values) > 1 else part
@@ -75,9 +73,6 @@ def propose_starts(
             poses = about(poses, part.centre_ras)
             for channel, half in enumerate(_halves(len(poses))):
                 by_channel[channel] = _joined(by_channel[channel], poses[half])
-        if with_net:
-            poses = about(net_proposals(whole.brain, single, scale), part.centre_ras)
-            by_net = _joined(by_net, towards(poses, atlas.brain.centre_ras))
         advance(0.5 + 0.5 * (number + 1) / len(asked))
     # what one slice proposes all slices judge
     level = make_level(atlas.brain, part.thinned(FEW_SLICES), scale, COARSE)
@@ -87,8 +82,31 @@ def propose_starts(
         both = both - size_costs(poses, scale)
         starts = _joined(starts, choose_starts(poses, both, atlas.brain, part, count))
     if by_net is not None:
-        starts = _joined(by_net, starts)
+        starts = _joined(towards(by_net, atlas.brain.centre_ras), starts)
     return starts
+
+
+def ask_net(
+    whole: PreparedAtlas, part: PreparedSlice, settings: FetalSliceSettings, scale: float
+) -> PoseBatch | None:
+    """Poses that the net proposes, `NET_TURNS` for each slice that is asked; the slice that shows most first.
+
+    Args:
+        whole: the whole atlas, which the net's unit of length comes from.
+        part: one slice or a stack.
+        settings: choices.
+        scale: size of the atlas relative to the subject, as the age tells it.
+
+    Returns:
+        The poses; None if the method does without the net, or it is not installed.
+    """
+    if settings.method != FetalSliceMethod.AUTO or not net_is_installed():
+        return None
+    found: PoseBatch | None = None
+    for index in slices_to_ask(part):
+        single = part.single(index) if len(part.image.values) > 1 else part
+        found = _joined(found, about(net_proposals(whole.brain, single, scale), part.centre_ras))
+    return found
 
 
 def net_is_installed() -> bool:

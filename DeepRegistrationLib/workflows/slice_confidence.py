@@ -9,13 +9,14 @@ import math
 from dataclasses import asdict, dataclass
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
+from DeepRegistrationLib.workflows.soft_step import soft_step
 
 _CONSTANT, _BY_SIMILARITY, _BY_RIVAL, _BY_NET_DEG = -0.31, 18.7, -5.33, -0.06
 """Logistic regression of "right within 10 degrees, up to the mirror" on 192 slices of twelve brains: nine
 of the atlas (four with T1 contrast, two stripped to the cortex), a template of another group, two with spina
 bifida. Of 16 failures it catches 88 % at 5 % false alarms, and as many of brains left out of the regression;
 without the net 56 %."""
-_TYPICAL = {"similarity": 0.6, "rival": 0.7, "net": 14.0, "size": 0.02}
+_TYPICAL = {"similarity": 0.6, "rival": 0.7, "net": 14.0}
 """About what right ones have; what is not known is taken from here."""
 _RIVAL_HALF, _RIVAL_WIDTH = 0.98, 0.015
 _SIMILARITY_HALF, _SIMILARITY_WIDTH = 0.31, 0.015
@@ -62,18 +63,19 @@ def judge_slice(evidence: SliceEvidence) -> Confidence:
         "size": abs(evidence.size_change),
         "net": _TYPICAL["net"] if evidence.net_deg is None else min(evidence.net_deg, _FARTHEST_NET_DEG),
     }
-    weights = {"rival": _BY_RIVAL, "similarity": _BY_SIMILARITY, "net": _BY_NET_DEG, "size": 0.0}
+    weights = {"rival": _BY_RIVAL, "similarity": _BY_SIMILARITY, "net": _BY_NET_DEG}
     limits = {
-        "rival": _step(-evidence.rival, -_RIVAL_HALF, _RIVAL_WIDTH),
-        "similarity": _step(evidence.similarity, _SIMILARITY_HALF, _SIMILARITY_WIDTH),
-        "size": _step(-known["size"], -_SIZE_HALF, _SIZE_WIDTH),
-        "net": 1.0,
+        "rival": soft_step(-evidence.rival, -_RIVAL_HALF, _RIVAL_WIDTH),
+        "similarity": soft_step(evidence.similarity, _SIMILARITY_HALF, _SIMILARITY_WIDTH),
+        "size": soft_step(-known["size"], -_SIZE_HALF, _SIZE_WIDTH),
     }
-    together = _CONSTANT + sum(weights[name] * known[name] for name in known)
-    value = _step(together, 0.0, 1.0) * math.prod(limits.values())
-    lacking = {
-        name: weights[name] * (_TYPICAL[name] - known[name]) - math.log(limits[name]) for name in known
-    }
+    together = _CONSTANT + sum(weight * known[name] for name, weight in weights.items())
+    value = soft_step(together, 0.0, 1.0) * math.prod(limits.values())
+    lacking = dict.fromkeys(known, 0.0)
+    for name, weight in weights.items():
+        lacking[name] += weight * (_TYPICAL[name] - known[name])
+    for name, limit in limits.items():
+        lacking[name] -= math.log(limit)
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
     weakest = max(lacking, key=lacking.get)
     return Confidence(
@@ -103,8 +105,3 @@ def _reason(trust: Trust, weakest: str, evidence: SliceEvidence) -> str:
         f"This does not look like a slice of a fetal brain of this age, or the mask missed it: {why}. "
         "Choose a slice nearer to the middle of the brain, or give a brain mask and the gestational age."
     )
-
-
-def _step(value: float, half: float, width: float) -> float:
-    """Logistic step from 0 to 1 that is a half at `half`."""
-    return 1 / (1 + math.exp(-max(min((value - half) / width, 40), -40)))

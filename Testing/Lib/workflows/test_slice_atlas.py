@@ -52,7 +52,7 @@ def test_a_slice_stripped_to_the_cortex_is_found_and_fits_the_cerebrum_better(a_
     settings = FetalSliceSettings(gestational_age_weeks=28.0, method=FetalSliceMethod.BANK)
     without, whole = (
         _search_from(
-            propose_starts(atlas, a_whole_brain, part, settings, 1.0, unheard),
+            propose_starts(atlas, part, settings, 1.0, None, unheard),
             atlas,
             part,
             settings,
