@@ -15,11 +15,16 @@ class Progress:
         fraction: done so far, 0 to 1.
         text: what is being done, in words for the user.
         seconds_left: estimate of the remaining time [s]; None while nothing is known.
+        pose: 16 numbers, row by row: the pose so far, fixed RAS from moving RAS [mm], for pictures that
+            follow the registration; None where there is none yet.
+        similarity: at `pose`; None where there is none yet.
     """
 
     fraction: float
     text: str
     seconds_left: float | None = None
+    pose: tuple[float, ...] | None = None
+    similarity: float | None = None
 
 
 Report = Callable[[Progress], bool]
@@ -64,12 +69,20 @@ class StageProgress:
         self._stage, self._stage_started = stage, time.perf_counter()
         self.advance(0.0)
 
-    def advance(self, fraction_of_stage: float, text: str | None = None) -> None:
+    def advance(
+        self,
+        fraction_of_stage: float,
+        text: str | None = None,
+        pose: tuple[float, ...] | None = None,
+        similarity: float | None = None,
+    ) -> None:
         """Reports how far the current stage is.
 
         Args:
             fraction_of_stage: 0 to 1.
             text: shown instead of the stage's name.
+            pose: the pose so far, as in `Progress`.
+            similarity: at this pose.
 
         Raises:
             Cancelled: the receiver wants to stop.
@@ -80,7 +93,7 @@ class StageProgress:
         elapsed = time.perf_counter() - self._started
         # below 5 % the estimate is noise
         seconds_left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else None
-        if not self.report(Progress(fraction, text or self._stage, seconds_left)):
+        if not self.report(Progress(fraction, text or self._stage, seconds_left, pose, similarity)):
             raise Cancelled(self._stage)
 
     def finish(self) -> None:

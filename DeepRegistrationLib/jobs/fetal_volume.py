@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from DeepRegistrationLib.jobs.device import Device
+
 
 class FetalVolumeMethod(StrEnum):
     """How the pose is found."""
@@ -46,15 +48,6 @@ class TransformModel(StrEnum):
     RIGID = "rigid"
     SIMILARITY = "similarity"
     """Rigid and one scale."""
-
-
-class Device(StrEnum):
-    """Where torch computes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
 
 
 @dataclass(frozen=True)

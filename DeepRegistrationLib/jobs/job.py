@@ -11,9 +11,10 @@ from pathlib import Path
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
+from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 
-JobFiles = FetalVolumeFiles | FetalSliceFiles
-JobSettings = FetalVolumeSettings | FetalSliceSettings
+JobFiles = FetalVolumeFiles | FetalSliceFiles | XrayCtFiles
+JobSettings = FetalVolumeSettings | FetalSliceSettings | XrayCtSettings
 
 
 class JobKind(StrEnum):
@@ -21,6 +22,7 @@ class JobKind(StrEnum):
 
     FETAL_VOLUME = "fetal-volume"
     FETAL_SLICE = "fetal-slice"
+    XRAY_CT = "xray-ct"
 
 
 class ExitCode(IntEnum):
@@ -37,6 +39,7 @@ class ExitCode(IntEnum):
 _CONTENT: dict[JobKind, tuple[type, type]] = {
     JobKind.FETAL_VOLUME: (FetalVolumeFiles, FetalVolumeSettings),
     JobKind.FETAL_SLICE: (FetalSliceFiles, FetalSliceSettings),
+    JobKind.XRAY_CT: (XrayCtFiles, XrayCtSettings),
 }
 
 
@@ -164,6 +167,8 @@ def _convert(hint: object, value: object) -> object:
         if value is None:
             return None
         hint = next(option for option in typing.get_args(hint) if option is not type(None))
-    if isinstance(hint, type) and (issubclass(hint, Enum) or hint is Path):
-        return hint(value)
-    return tuple(value) if typing.get_origin(hint) is tuple else value
+    if typing.get_origin(hint) is tuple:
+        entry = typing.get_args(hint)[0]  # all entries of a tuple are of one kind
+        return tuple(_convert(entry, item) for item in value)
+    is_made = isinstance(hint, type) and (issubclass(hint, Enum) or hint is Path)
+    return hint(value) if is_made else value

@@ -71,9 +71,9 @@ class SlicePose:
     similarity: float
 
 
-@dataclass(frozen=True, eq=False)
-class RegistrationResult:
-    """Result of a registration job, in memory.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result:
+    """What every registration returns, in memory; each job adds its images.
 
     Attributes:
         job: the job's name.
@@ -82,20 +82,11 @@ class RegistrationResult:
         transforms: name (`target_from_source`) -> map. The first is the answer: fixed from moving.
         similarity: name of the measure -> value at the answer.
         confidence: how far to trust it.
-        fixed: image registered to.
-        moving: image registered, on its own grid.
-        warped: moving image on the grid of the fixed one, through the answer.
-        segmentation: labels of the fixed image on the grid of the moving one; None if there are none.
-        segments: the labels that occur in `segmentation`.
-        start: map fixed from moving before the registration (centres aligned), for before/after pictures.
         warnings: sentences for the user.
         seconds: stage -> wall time [s].
         settings: every setting in force, also those chosen automatically.
         history: stage -> similarity per iteration, for the convergence plot.
         models: trained networks that it was computed with (`find_model(name).stamp`).
-        matching: the fixed image on the grid of the moving one, through the answer; for slices.
-        hypotheses: poses that cannot be told apart with certainty, the most probable first; for slices.
-        slices: one pose for each slice; for stacks.
     """
 
     job: str
@@ -104,17 +95,40 @@ class RegistrationResult:
     transforms: dict[str, NamedTransform]
     similarity: dict[str, float]
     confidence: Confidence
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+    settings: dict[str, object]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    models: tuple[ModelStamp, ...] = ()
+
+    @property
+    def answer(self) -> NamedTransform:
+        """The map that was looked for: fixed RAS from moving RAS."""
+        return next(iter(self.transforms.values()))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RegistrationResult(Result):
+    """Result of the registration of an image to an atlas.
+
+    Attributes:
+        fixed: image registered to.
+        moving: image registered, on its own grid.
+        warped: moving image on the grid of the fixed one, through the answer.
+        segmentation: labels of the fixed image on the grid of the moving one; None if there are none.
+        segments: the labels that occur in `segmentation`.
+        start: map fixed from moving before the registration (centres aligned), for before/after pictures.
+        matching: the fixed image on the grid of the moving one, through the answer; for slices.
+        hypotheses: poses that cannot be told apart with certainty, the most probable first; for slices.
+        slices: one pose for each slice; for stacks.
+    """
+
     fixed: Volume
     moving: Volume
     warped: Volume
     segmentation: Volume | None
     segments: tuple[Segment, ...]
     start: np.ndarray
-    warnings: tuple[str, ...]
-    seconds: dict[str, float]
-    settings: dict[str, object]
-    history: dict[str, list[float]] = field(default_factory=dict)
-    models: tuple[ModelStamp, ...] = ()
     matching: Volume | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     slices: tuple[SlicePose, ...] = ()
@@ -122,4 +136,4 @@ class RegistrationResult:
     @property
     def fixed_from_moving(self) -> np.ndarray:
         """(4, 4) float64; the answer: fixed RAS from moving RAS [mm]."""
-        return next(iter(self.transforms.values())).matrix
+        return self.answer.matrix

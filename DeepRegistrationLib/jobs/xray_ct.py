@@ -1,0 +1,146 @@
+"""Files and settings of the job that registers a CT to radiographs."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.device import Device
+
+
+class XrayCtMethod(StrEnum):
+    """How the pose is found."""
+
+    AUTO = "auto"
+    """Search over the whole range of start poses, then Gauss-Newton: the default; needs no model."""
+    GRAD_NCC = "grad-ncc"
+    """Baseline of the paper: gradient descent on the correlation of gradients, from the start pose."""
+    NET = "net"
+    """Method of the paper: gradient descent on the learned similarity, from the start pose."""
+    NET_GRAD_NCC = "net+grad-ncc"
+    """Method of the paper: learned similarity, then correlation of gradients."""
+
+
+class XrayMeasure(StrEnum):
+    """Similarity of radiograph and projected CT that the last refinement of `auto` maximizes."""
+
+    GRADIENT_CORRELATION = "gradient-correlation"
+    """Correlation of the gradients of both images: edges of bone decide. The default."""
+    CORRELATION = "correlation"
+    """Expects the same contrast in both images."""
+    LOCAL_CORRELATION = "local-correlation"
+    """Correlation in patches: stands slow changes of brightness."""
+    GRADIENT_ORIENTATION = "gradient-orientation"
+    """Directions of edges only, whatever their height."""
+    MUTUAL_INFORMATION = "mutual-information"
+
+
+class XrayPolarity(StrEnum):
+    """How bone looks in the file of a radiograph."""
+
+    AUTO = "auto"
+    """The file's header tells, else the image itself."""
+    BONE_BRIGHT = "bone-bright"
+    BONE_DARK = "bone-dark"
+
+
+@dataclass(frozen=True)
+class XrayCtFiles:
+    """Input files of one registration.
+
+    Attributes:
+        ct: CT in HU (NIfTI, NRRD, MetaImage, or a folder with one DICOM series).
+        xrays: one radiograph per view (DICOM, NRRD, PNG, TIFF).
+        geometries: camera file of each view, in the order of `xrays`; None, or an empty tuple, takes the
+            geometry from the DICOM tags of the radiograph.
+        ct_labels: labels on the grid of `ct`: bones that are visible in the radiographs.
+        initial_pose: transform from the world of the cameras to the CT (.tfm, LPS: what ITK resamples with,
+            as `transform.tfm` of an earlier result); None: the CT lies in the world as it is.
+
+    Raises:
+        InputError: no radiograph, or camera files whose number does not fit.
+    """
+
+    ct: Path
+    xrays: tuple[Path, ...]
+    geometries: tuple[Path | None, ...] = ()
+    ct_labels: Path | None = None
+    initial_pose: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.xrays:
+            raise InputError("No radiograph was given. Give at least one, with its geometry.")
+        if self.geometries and len(self.geometries) != len(self.xrays):
+            raise InputError(
+                f"{len(self.xrays)} radiographs and {len(self.geometries)} camera files were given. Give one "
+                "camera file for each radiograph, in the same order, or none where DICOM tags tell."
+            )
+
+    @property
+    def moving(self) -> Path:
+        """The image that is registered, as every job calls it."""
+        return self.ct
+
+    def geometry_of(self, view: int) -> Path | None:
+        """Camera file of a view, counted from 0; None where DICOM tags have to tell."""
+        return self.geometries[view] if self.geometries else None
+
+
+@dataclass(frozen=True)
+class XrayCtSettings:
+    """Choices of one registration; every one has a default.
+
+    Attributes:
+        method: how the pose is found.
+        measure: similarity of the last refinement; only for the method auto.
+        search_rotation_deg: how far the start pose may be turned: standard deviation about each axis
+            [degrees].
+        search_translation_mm: how far the start pose may be off: standard deviation along each axis [mm].
+        candidates: number of poses refined after the search.
+        rounds: how often the search goes on with new poses while the residual stays large.
+        time_limit_s: no new round of the search begins after this time [s]; None: no limit.
+        bone_labels: values of `ct_labels` that are registered; empty takes all but 0.
+        polarity: how bone looks in the files of the radiographs.
+        device: where torch computes.
+        seed: seed of everything random.
+
+    Raises:
+        InputError: a number outside of its range.
+    """
+
+    method: XrayCtMethod = XrayCtMethod.AUTO
+    measure: XrayMeasure = XrayMeasure.GRADIENT_CORRELATION
+    search_rotation_deg: float = 30.0
+    search_translation_mm: float = 55.0
+    candidates: int = 80
+    rounds: int = 4
+    time_limit_s: float | None = None
+    bone_labels: tuple[int, ...] = ()
+    polarity: XrayPolarity = XrayPolarity.AUTO
+    device: Device = Device.AUTO
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("rotation of the search", self.search_rotation_deg, 180.0, "degrees")
+        _check_range("translation of the search", self.search_translation_mm, 1000.0, "mm")
+        if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
+            raise InputError(
+                f"The time limit is {self.time_limit_s:g} s; it must be positive. Give it in seconds or "
+                "leave it out."
+            )
+        for name, count in (("candidates", self.candidates), ("rounds", self.rounds)):
+            if count < 1:
+                raise InputError(f"The number of {name} is {count}; at least 1 is needed.")
+        if any(value < 1 for value in self.bone_labels):
+            raise InputError(
+                f"The labels of the bones are {', '.join(map(str, self.bone_labels))}; labels are whole "
+                "numbers from 1, 0 is background. Leave them out to take all labels."
+            )
+
+
+def _check_range(what: str, value: float, largest: float, unit: str) -> None:
+    if not 0 < value <= largest:
+        raise InputError(
+            f"The {what} is {value:g} {unit}; it must be greater than 0 and at most {largest:g} {unit}."
+        )
