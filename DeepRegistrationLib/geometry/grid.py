@@ -49,6 +49,40 @@ def sample(
     return out.reshape((batch, channels, *points))
 
 
+def sample_plane(values: torch.Tensor, ij: torch.Tensor, padding: Padding = "zeros") -> torch.Tensor:
+    """Bilinear values of flat images at continuous indices; differentiable in both.
+
+    Args:
+        values: (B, C, J, I) floating.
+        ij: (B, ..., 2) floating; order i, j. Either B may be 1.
+        padding: what lies outside; "zeros" fades within one pixel.
+
+    Returns:
+        (B, C, ...).
+
+    Raises:
+        ValueError: wrong number of dimensions, or batches that do not fit.
+    """
+    if values.ndim != 4 or ij.ndim < 2 or ij.shape[-1] != 2:
+        raise ValueError(
+            f"values must be (B, C, J, I), ij (B, ..., 2); got {tuple(values.shape)}, {tuple(ij.shape)}"
+        )
+    if values.shape[0] != ij.shape[0] and 1 not in (values.shape[0], ij.shape[0]):
+        raise ValueError(f"batches {values.shape[0]} of values and {ij.shape[0]} of ij do not fit")
+    batch, points = max(values.shape[0], ij.shape[0]), tuple(ij.shape[1:-1])
+    size = torch.tensor(values.shape[:1:-1], device=ij.device, dtype=ij.dtype)  # I, J
+    # pixel edge to pixel edge, as in `_trilinear`
+    unit = ((2 * ij.reshape(ij.shape[0], -1, 2) + 1) / size - 1).to(values.dtype)
+    sampled = F.grid_sample(
+        values.expand(batch, -1, -1, -1),
+        unit.expand(batch, -1, -1)[:, :, None],
+        mode="bilinear",
+        padding_mode=padding,
+        align_corners=False,
+    )
+    return sampled.reshape((batch, values.shape[1], *points))
+
+
 def index_grid(
     shape_kji: tuple[int, int, int], device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
