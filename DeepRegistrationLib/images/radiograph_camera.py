@@ -1,0 +1,83 @@
+"""The camera of a radiograph, wherever its geometry is written: camera file, XMALab file or DICOM header."""
+
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationLib.images.camera_file import read_camera
+from DeepRegistrationLib.images.dicom_camera import KnownGeometry, read_dicom_geometry
+from DeepRegistrationLib.images.radiograph import check_size
+from DeepRegistrationLib.images.read_radiograph import StoredRadiograph
+from DeepRegistrationLib.images.xmalab_camera import read_xmalab_camera
+
+
+def radiograph_camera(
+    stored: StoredRadiograph,
+    geometry: Path | str | None = None,
+    isocenter_ras: np.ndarray | None = None,
+    known: KnownGeometry | None = None,
+) -> tuple[Camera, tuple[str, ...]]:
+    """Finds the camera of a radiograph and checks that it fits the image.
+
+    Args:
+        stored: the radiograph.
+        geometry: camera file (JSON), calibration of XMALab (text) or a DICOM file; None takes the header of
+            the radiograph itself.
+        isocenter_ras: (3,); where the isocentre of the C-arm lies in the world [mm, RAS]; needed for DICOM,
+            which does not tell. For a registration it is usually the middle of the CT.
+        known: replaces DICOM tags and stands in for missing ones; its distance of source and detector
+            completes a calibration of XMALab, which does not hold it.
+
+    Returns:
+        The camera, and sentences about what had to be assumed.
+
+    Raises:
+        InputError: there is no geometry, it is incomplete, or belongs to an image of another size.
+    """
+    known = known or KnownGeometry()
+    notes: tuple[str, ...] = ()
+    if geometry is None and not stored.is_dicom:
+        raise InputError(
+            f"'{stored.name}' does not tell where source and detector were: it is no DICOM file. "
+            "Give a camera file (JSON) or a calibration file of XMALab with it."
+        )
+    path = stored.path if geometry is None else Path(geometry)
+    if geometry is None or _begins_with(path, b"DICM", at=128):
+        camera, notes = _dicom_camera(path, stored.frame, isocenter_ras, known)
+    elif _begins_with(path, b"{"):
+        camera = read_camera(path)
+    else:
+        if known.source_to_detector_mm is None:
+            raise InputError(
+                f"'{path.name}' is no camera file (JSON). If it is a calibration of XMALab, give also the "
+                "distance from source to detector [mm], which such a file does not hold."
+            )
+        camera = read_xmalab_camera(path, known.source_to_detector_mm)
+    check_size(tuple(stored.values.shape), camera, stored.name)
+    return camera, notes
+
+
+def _dicom_camera(
+    path: Path, frame: int, isocenter_ras: np.ndarray | None, known: KnownGeometry
+) -> tuple[Camera, tuple[str, ...]]:
+    geometry = read_dicom_geometry(path, known, frame)
+    if isocenter_ras is None:
+        raise InputError(
+            f"The DICOM header of '{path.name}' tells distances and angles, but not where the isocentre of "
+            "the C-arm was in the patient. Give this point [mm, RAS]; the middle of the CT is a good start."
+        )
+    return geometry.camera(np.asarray(isocenter_ras, dtype=np.float64)), geometry.notes
+
+
+def _begins_with(path: Path, start: bytes, at: int = 0) -> bool:
+    """True if a file holds these bytes at a position; white space before the first one does not count."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(at + 256)[at:]
+    except OSError as err:
+        raise InputError(
+            f"The geometry file '{path}' cannot be opened ({err.strerror}). Check the path."
+        ) from err
+    return (content if at else content.removeprefix(b"\xef\xbb\xbf").lstrip()).startswith(start)
