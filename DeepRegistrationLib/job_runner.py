@@ -1,28 +1,23 @@
 """One job from files to a result folder: what the worker, the command line and batches all call."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
-from DeepRegistrationLib.errors import Cancelled, InputError
-from DeepRegistrationLib.images.read import image_name, read_volume
-from DeepRegistrationLib.images.slices import UNKNOWN_THICKNESS_MM, is_flat_picture, read_slices
-from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.jobs.fetal_volume import Device
-from DeepRegistrationLib.jobs.job import ExitCode, Job, JobFiles, JobKind
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.job_kinds.kinds import KINDS
+from DeepRegistrationLib.job_kinds.steps import JobSteps
+from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.jobs.job import ExitCode, Job
 from DeepRegistrationLib.progress import Progress, Report, StageProgress, keep_going
 from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.results.folder import check_output_folder
-from DeepRegistrationLib.results.json_result import FileStamp, stamp
+from DeepRegistrationLib.results.json_result import stamp
 from DeepRegistrationLib.results.result_files import write_result_files
 from DeepRegistrationLib.results.scene_child import check_scene_is_possible
-from DeepRegistrationLib.sample_data import FETAL_ATLAS, installed_atlas_folder
-from DeepRegistrationLib.workflows import fetal_slice, fetal_volume
-from DeepRegistrationLib.workflows.result import RegistrationResult, Trust
+from DeepRegistrationLib.workflows.result import Result, Trust
 
 _READ, _REGISTER, _WRITE = "Reading the images", "Registering", "Writing the result"
 _SHARES = {_READ: 0.1, _REGISTER: 0.7, _WRITE: 0.2}
@@ -52,40 +47,6 @@ class RunOutcome:
     trust: Trust
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """What differs between jobs of different kinds.
-
-    Attributes:
-        read: (path, labels) -> image or mask.
-        inputs: (moving, mask, atlas) -> what the workflow takes.
-        register: (inputs, settings, report) -> result.
-        warnings: what the files themselves call for.
-    """
-
-    read: Callable[[Path, bool], Volume]
-    inputs: Callable[[Volume, Volume | None, FetalAtlas], object]
-    register: Callable[[object, object, Report], RegistrationResult]
-    warnings: Callable[[Job], tuple[str, ...]] = lambda job: ()
-
-
-def _thickness_warning(job: Job) -> tuple[str, ...]:
-    if job.settings.slice_thickness_mm is not None or not is_flat_picture(job.files.moving):
-        return ()
-    return (
-        f"The picture does not tell how thick the slice is; {UNKNOWN_THICKNESS_MM:g} mm were taken. "
-        "Give the slice thickness if it is known.",
-    )
-
-
-_KINDS = {
-    JobKind.FETAL_VOLUME: _Kind(read_volume, fetal_volume.FetalVolumeInputs, fetal_volume.register),
-    JobKind.FETAL_SLICE: _Kind(
-        read_slices, fetal_slice.FetalSliceInputs, fetal_slice.register, _thickness_warning
-    ),
-}
-
-
 def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     """Runs one job: reads, registers, writes.
 
@@ -106,46 +67,27 @@ def run_job(job: Job, report: Report = keep_going) -> RunOutcome:
     check_output_folder(job.output_folder)
     if job.outputs.scene:
         check_scene_is_possible()
-    kind = _KINDS[job.kind]
-    atlas = _atlas(job.files)
-    moving = kind.read(job.files.moving, False)
-    stages.advance(0.6)
-    mask = kind.read(job.files.mask, True) if job.files.mask else None
+    steps = KINDS[job.kind]
+    case = steps.read(job, stages.advance)
 
     stages.enter(_REGISTER)
-    result = _register(kind, kind.inputs(moving, mask, atlas), job, _part_of(stages))
-    result = dataclasses.replace(result, warnings=(*kind.warnings(job), *result.warnings))
+    result = _register(steps, case.inputs, job, _part_of(stages))
 
     stages.enter(_WRITE)
-    stamps = _stamps(job.files, atlas, result)
-    seconds = {_READ: stages.seconds[_READ], **result.seconds}
-    result = dataclasses.replace(result, seconds=seconds)
-    write_result_files(result, stamps, job, stages.advance)
-    return _outcome(job.output_folder, result)
+    result = dataclasses.replace(
+        result,
+        warnings=(*case.warnings, *result.warnings),
+        seconds={_READ: stages.seconds[_READ], **result.seconds},
+    )
+    stamps = {role: stamp(path) for role, path in case.files(result).items()}
+    write_result_files(result, steps.parts(result, job), stamps, job, stages.advance)
+    return _outcome(job.output_folder, result, steps.remark(result))
 
 
-def _atlas(files: JobFiles) -> FetalAtlas:
-    if files.atlas and files.atlas_dir:
-        raise InputError("Two atlases were given: an image and a folder. Give one of them.")
-    if files.atlas:
-        return FetalAtlas.from_files(files.atlas, files.atlas_labels, files.atlas_mask)
-    if files.atlas_labels or files.atlas_mask:
-        raise InputError(
-            "Atlas labels or an atlas mask were given without their atlas image. Give the image too."
-        )
-    folder = files.atlas_dir or installed_atlas_folder()
-    if folder is None:
-        raise InputError(
-            "No atlas was given and none is installed. Name an atlas image or folder, or download the atlas "
-            f"with: deepregistration data download {FETAL_ATLAS}"
-        )
-    return FetalAtlas.from_folder(folder)
-
-
-def _register(kind: _Kind, inputs: object, job: Job, report: Report) -> RegistrationResult:
+def _register(steps: JobSteps, inputs: object, job: Job, report: Report) -> Result:
     """Registers; if the memory of a graphics card is full, again on the CPU, and says so."""
     try:
-        return kind.register(inputs, job.settings, report)
+        return steps.register(inputs, job.settings, report)
     except RuntimeError as error:
         # torch has a type for CUDA only; a full main memory is another error, and no device helps there
         if not isinstance(error, torch.cuda.OutOfMemoryError) and "MPS backend out of memory" not in str(
@@ -153,7 +95,7 @@ def _register(kind: _Kind, inputs: object, job: Job, report: Report) -> Registra
         ):
             raise
     torch.cuda.empty_cache()
-    result = kind.register(inputs, dataclasses.replace(job.settings, device=Device.CPU), report)
+    result = steps.register(inputs, dataclasses.replace(job.settings, device=Device.CPU), report)
     note = "The memory of the graphics card was full; this was computed on the CPU instead."
     return dataclasses.replace(result, warnings=(*result.warnings, note))
 
@@ -163,7 +105,7 @@ def _part_of(stages: StageProgress) -> Report:
 
     def report(progress: Progress) -> bool:
         try:
-            stages.advance(progress.fraction, progress.text)
+            stages.advance(progress.fraction, progress.text, progress.pose, progress.similarity)
         except Cancelled:
             return False
         return True
@@ -171,28 +113,13 @@ def _part_of(stages: StageProgress) -> Report:
     return report
 
 
-def _stamps(files: JobFiles, atlas: FetalAtlas, result: RegistrationResult) -> dict[str, FileStamp]:
-    used = next(entry for entry in atlas.files if image_name(entry.image) == result.fixed.name)
-    paths = {
-        "moving": files.moving,
-        "mask": files.mask,
-        "atlas": used.image,
-        "atlas_mask": used.mask,
-        "atlas_labels": used.labels,
-    }
-    return {role: stamp(path) for role, path in paths.items() if path is not None}
-
-
-def _outcome(folder: Path, result: RegistrationResult) -> RunOutcome:
+def _outcome(folder: Path, result: Result, remark: str) -> RunOutcome:
     confidence = result.confidence
-    trusted = confidence.trust != Trust.LOW
-    week = result.settings["atlas_age_weeks"]
-    atlas = f" Atlas of week {week:g}." if week is not None and trusted else ""
+    words = f"{_IN_WORDS[confidence.trust]} ({shown_confidence(confidence.value)}): {confidence.reason}"
     return RunOutcome(
-        exit_code=ExitCode.DONE if trusted else ExitCode.NOT_TRUSTED,
+        exit_code=ExitCode.DONE if confidence.trust != Trust.LOW else ExitCode.NOT_TRUSTED,
         output_folder=folder,
-        message=f"{_IN_WORDS[confidence.trust]} ({shown_confidence(confidence.value)}): "
-        f"{confidence.reason}{atlas}",
+        message=f"{words} {remark}".rstrip(),
         confidence=confidence.value,
         trust=confidence.trust,
     )

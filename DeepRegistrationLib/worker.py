@@ -14,6 +14,7 @@ import importlib.util
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -25,6 +26,8 @@ from DeepRegistrationLib.threads import share_the_processor
 from DeepRegistrationLib.worker_channel import Channel, Command
 
 PROTOCOL = 1
+_BETWEEN_POSES_S = 0.05
+"""Pictures that follow a pose are drawn no faster; more poses would only wait in the pipe."""
 _GRACE_S = 10.0
 """Time for a running job to stop after the parent has gone, before the process ends itself."""
 
@@ -128,14 +131,22 @@ class Worker:
         self._channel.send(id=command.id, **event)
 
     def _reporter(self, job_id: str) -> Report:
+        next_pose_s = 0.0
+
         def report(progress: Progress) -> bool:
+            nonlocal next_pose_s
             if not self._stop.is_set():
+                so_far = {}
+                if progress.pose is not None and time.monotonic() >= next_pose_s:
+                    so_far = {"pose": list(progress.pose), "similarity": progress.similarity}
+                    next_pose_s = time.monotonic() + _BETWEEN_POSES_S
                 self._channel.send(
                     "progress",
                     id=job_id,
                     fraction=progress.fraction,
                     text=progress.text,
                     seconds_left=progress.seconds_left,
+                    **so_far,
                 )
             return not self._stop.is_set() and self._channel.is_open
 
@@ -155,7 +166,7 @@ def _event_of(failure: Failure) -> dict[str, object]:
 
 def _who_am_i() -> dict[str, object]:
     from DeepRegistrationLib.device import describe_device, torch_device
-    from DeepRegistrationLib.jobs.fetal_volume import Device
+    from DeepRegistrationLib.jobs.device import Device
 
     device = describe_device(torch_device(Device.AUTO))
     return {"protocol": PROTOCOL, "version": __version__, "pid": os.getpid(), "device": device}

@@ -3,16 +3,15 @@
 import base64
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
+from DeepRegistrationLib.report.html_parts import section, table
 from DeepRegistrationLib.report.page_style import STYLE
 from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.workflows.result import Segment, Trust
 
-_TITLES = {"fetal-volume": "Fetal brain to atlas", "fetal-slice": "Fetal brain slice in the atlas"}
 _ADVICE = {
     Trust.HIGH: ("High confidence", "Look at the pictures, then use it."),
     Trust.MODERATE: ("Moderate confidence", "Check the pictures with care before using it."),
@@ -21,7 +20,11 @@ _ADVICE = {
 
 
 def html_report(
-    content: Mapping[str, object], pictures: Sequence[Picture], segments: Sequence[Segment] = ()
+    content: Mapping[str, object],
+    pictures: Sequence[Picture],
+    segments: Sequence[Segment] = (),
+    title: str = "Registration",
+    sections: Sequence[str] = (),
 ) -> str:
     """Builds the page.
 
@@ -29,26 +32,26 @@ def html_report(
         content: of result.json, from `results.json_result.describe`.
         pictures: in reading order; none if they could not be drawn.
         segments: names and colours of the labels.
+        title: heading of the page.
+        sections: what only this kind of job has, as HTML of `html_parts`.
 
     Returns:
         HTML without any link to other files.
     """
-    title = _TITLES.get(str(content["job"]), str(content["job"]))
     body = [
         f"<header><p class=product>DeepRegistration</p><h1>{escape(title)}</h1></header>",
         _confidence(content),
         _warnings(content["warnings"]),
         *(_picture(picture) + (_legend(segments) if picture.name == LABELS else "") for picture in pictures),
         "" if pictures else "<p>No pictures: matplotlib is not installed where this job ran.</p>",
-        _section("What was done", _table(_done(content))),
-        _hypotheses(content.get("hypotheses", ())),
+        section("What was done", table(_done(content))),
+        *sections,
         *(_transform(name, entry) for name, entry in content["transforms"].items()),
-        _slices(content.get("slices", ())),
-        _section("Similarity", _table(content["similarity"])),
-        _section("Evidence behind the confidence", _table(content["confidence_evidence"])),
-        _section("Time", _table(_seconds(content["seconds"]))),
-        _section("Files used", _files(content["inputs"], content["models"])),
-        _section("Versions", _table(content["versions"])),
+        section("Similarity", table(content["similarity"])),
+        section("Evidence behind the confidence", table(content["confidence_evidence"])),
+        section("Time", table(_seconds(content["seconds"]))),
+        section("Files used", _files(content["inputs"], content["models"])),
+        section("Versions", table(content["versions"])),
         "<footer>Research software, not a medical device: not for diagnosis or treatment.</footer>",
     ]
     return (
@@ -58,13 +61,6 @@ def html_report(
         + "\n".join(filter(None, body))
         + "\n</main></body></html>\n"
     )
-
-
-def write_report(
-    content: Mapping[str, object], pictures: Sequence[Picture], segments: Sequence[Segment], path: Path
-) -> None:
-    """Writes the page of `html_report` as UTF-8."""
-    path.write_text(html_report(content, pictures, segments), encoding="utf-8")
 
 
 def _confidence(content: Mapping[str, object]) -> str:
@@ -109,52 +105,25 @@ def _done(content: Mapping[str, object]) -> dict[str, object]:
     return {"method": content["method"], "computed on": content["device"], **content["settings"]}
 
 
-def _hypotheses(hypotheses: Sequence[Mapping[str, object]]) -> str:
-    """Poses that cannot be told apart with certainty; nothing where there is one only."""
-    if len(hypotheses) < 2:
-        return ""
-    rows = "".join(
-        f"<tr><th>{number}</th><td>{100 * entry['probability']:.0f} %</td>"
-        f"<td>{entry['similarity']:.3f}</td></tr>"
-        for number, entry in enumerate(hypotheses, 1)
-    )
-    return _section(
-        "Mirrored poses",
-        "<p>A brain looks nearly the same left and right, so a slice fits at two places. The first is the "
-        "answer; the matrix of the other is in result.json.</p><table><tr><th>pose</th><th>probability</th>"
-        f"<th>similarity</th></tr>{rows}</table>",
-    )
-
-
-def _slices(slices: Sequence[Mapping[str, object]]) -> str:
-    """How far each slice of a stack has moved against the stack."""
-    if not slices:
-        return ""
-    rows = "".join(
-        f"<tr><th>{entry['index']}</th><td>{entry['similarity']:.2f}</td>"
-        f"<td>{entry['turned_deg']:.1f}</td><td>{entry['moved_mm']:.1f}</td></tr>"
-        for entry in slices
-    )
-    return _section(
-        "Slices of the stack",
-        "<p>Motion of each slice against the stack as a whole; the poses are in slices.csv.</p>"
-        f"<details><summary>{len(slices)} slices</summary><table><tr><th>slice</th><th>similarity</th>"
-        f"<th>turned [degrees]</th><th>moved [mm]</th></tr>{rows}</table></details>",
-    )
-
-
 def _transform(name: str, entry: Mapping[str, object]) -> str:
     matrix = np.array(entry["matrix"])
     rows = "".join("<tr>" + "".join(f"<td>{value:.6f}</td>" for value in row) + "</tr>" for row in matrix)
-    scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
-    cosine = np.clip((np.trace(matrix[:3, :3]) / scale - 1) / 2, -1, 1)
-    words = f"Turned by {np.degrees(np.arccos(cosine)):.1f} degrees"
-    words += f", scaled by {scale:.3f}" if abs(scale - 1) > 1e-4 else ""
-    return _section(
+    return section(
         f"Transform {name}",
-        f"<p>Maps points of {escape(str(entry['from']))} to {escape(str(entry['to']))}, in mm. {words}.</p>"
+        f"<p>Maps points of {escape(str(entry['from']))} to {escape(str(entry['to']))}, in mm. "
+        f"{_motion(matrix)}.</p>"
         f"<div class=wide><table class=matrix>{rows}</table></div>",
     )
+
+
+def _motion(matrix: np.ndarray) -> str:
+    """What a linear map does, in words."""
+    scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
+    if scale < 0:
+        return "It holds a mirroring, because the radiograph is shown as seen from the detector"
+    cosine = np.clip((np.trace(matrix[:3, :3]) / scale - 1) / 2, -1, 1)
+    scaled = f", scaled by {scale:.3f}" if abs(scale - 1) > 1e-4 else ""
+    return f"Turned by {np.degrees(np.arccos(cosine)):.1f} degrees{scaled}"
 
 
 def _seconds(seconds: Mapping[str, float]) -> dict[str, str]:
@@ -170,25 +139,3 @@ def _files(inputs: Mapping[str, Mapping[str, str]], models: Mapping[str, Mapping
         for role, file, checksum in named
     )
     return f"<div class=wide><table>{rows}</table></div><p class=faint>Third column: SHA-256 of the file.</p>"
-
-
-def _section(title: str, inside: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{inside}</section>" if inside else ""
-
-
-def _table(entries: Mapping[str, object]) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(_text(value))}</td></tr>"
-        for name, value in entries.items()
-    )
-    return f"<table>{rows}</table>" if rows else ""
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "not given"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(_text(item) for item in value) if isinstance(value, list) else str(value)

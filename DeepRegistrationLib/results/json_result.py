@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from DeepRegistrationLib.versions import versions
-from DeepRegistrationLib.workflows.result import RegistrationResult
+from DeepRegistrationLib.workflows.result import Result
 
 SCHEMA_VERSION = 1
 
@@ -37,12 +38,15 @@ def stamp(path: Path) -> FileStamp:
     return FileStamp(path.name, _digest(path))
 
 
-def describe(result: RegistrationResult, inputs: Mapping[str, FileStamp]) -> dict[str, object]:
+def describe(
+    result: Result, inputs: Mapping[str, FileStamp], more: Mapping[str, object] = MappingProxyType({})
+) -> dict[str, object]:
     """The content of result.json, in the order of its keys.
 
     Args:
         result: the registration.
         inputs: role ("moving", "mask", "atlas") -> file.
+        more: entries that only this kind of job has.
 
     Returns:
         Plain dicts, lists, texts and finite numbers; a number that is not finite becomes None.
@@ -64,7 +68,7 @@ def describe(result: RegistrationResult, inputs: Mapping[str, FileStamp]) -> dic
             name: {"matrix": _matrix(entry.matrix, name), "from": entry.source, "to": entry.target}
             for name, entry in result.transforms.items()
         },
-        **_of_slices(result),
+        **_plain(more),
         "similarity": _plain(result.similarity),
         "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
         "settings": _plain(result.settings),
@@ -72,32 +76,6 @@ def describe(result: RegistrationResult, inputs: Mapping[str, FileStamp]) -> dic
         "models": {model.name: {"version": model.version, "sha256": model.sha256} for model in result.models},
         "versions": dict(versions()),
     }
-
-
-def _of_slices(result: RegistrationResult) -> dict[str, object]:
-    """What only slices have: poses that cannot be told apart, and one pose for each slice of a stack."""
-    found: dict[str, object] = {}
-    if result.hypotheses:
-        found["hypotheses"] = [
-            {
-                "matrix": _matrix(entry.matrix, "hypothesis"),
-                "probability": _plain(entry.probability),
-                "similarity": _plain(entry.similarity),
-            }
-            for entry in result.hypotheses
-        ]
-    if result.slices:
-        found["slices"] = [
-            {
-                "index": entry.index,
-                "matrix": _matrix(entry.matrix, f"slice {entry.index}"),
-                "turned_deg": _plain(entry.turned_deg),
-                "moved_mm": _plain(entry.moved_mm),
-                "similarity": _plain(entry.similarity),
-            }
-            for entry in result.slices
-        ]
-    return found
 
 
 def write_result(content: Mapping[str, object], path: Path) -> None:

@@ -6,23 +6,22 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from DeepRegistrationLib.images.write import write_nrrd
 from DeepRegistrationLib.jobs.job import Job
-from DeepRegistrationLib.report.html import write_report
+from DeepRegistrationLib.report.html import html_report
 from DeepRegistrationLib.report.picture import Picture
 from DeepRegistrationLib.results import folder as names
 from DeepRegistrationLib.results.json_result import FileStamp, describe, write_result
+from DeepRegistrationLib.results.result_parts import ResultParts
 from DeepRegistrationLib.results.scene_child import write_scene
-from DeepRegistrationLib.results.segmentation_file import write_segmentation
-from DeepRegistrationLib.results.slices_file import write_slices
 from DeepRegistrationLib.results.transform_file import write_transform
-from DeepRegistrationLib.workflows.result import RegistrationResult
+from DeepRegistrationLib.workflows.result import Result
 
 WRITING = "Writing the result"
 
 
 def write_result_files(
-    result: RegistrationResult,
+    result: Result,
+    parts: ResultParts,
     inputs: Mapping[str, FileStamp],
     job: Job,
     advance: Callable[[float], None] = lambda fraction: None,
@@ -31,6 +30,7 @@ def write_result_files(
 
     Args:
         result: what was computed.
+        parts: what only this kind of job writes.
         inputs: role -> name and checksum of each file used.
         job: says which files are wanted and where.
         advance: receives the fraction that is done; may raise to stop.
@@ -42,26 +42,18 @@ def write_result_files(
     started = time.perf_counter()
     outputs = job.outputs
     with names.result_folder(job.output_folder) as folder, ThreadPoolExecutor(max_workers=1) as images:
-        written = []
-        if outputs.warped:
-            written.append(images.submit(write_nrrd, result.warped, folder / names.WARPED))
-        if outputs.warped and result.matching is not None:
-            written.append(images.submit(write_nrrd, result.matching, folder / names.MATCHING))
-        if outputs.segmentation and result.segmentation is not None:
-            path = folder / names.SEGMENTATION
-            written.append(images.submit(write_segmentation, result.segmentation, result.segments, path))
-        write_transform(next(iter(result.transforms.values())), folder / names.TRANSFORM)
-        if result.slices:
-            write_slices(result.slices, folder / names.SLICES)
+        written = [images.submit(write, folder / name) for name, write in parts.files.items()]
+        write_transform(result.answer, folder / names.TRANSFORM)
         advance(0.1)
-        pictures = _pictures(result, advance) if outputs.report or outputs.pictures else []
+        pictures = _pictures(parts, advance) if outputs.report or outputs.pictures else []
         for future in written:
             future.result()
         advance(0.7)
         seconds = {**result.seconds, WRITING: time.perf_counter() - started}
-        content = describe(dataclasses.replace(result, seconds=seconds), inputs)
+        content = describe(dataclasses.replace(result, seconds=seconds), inputs, parts.entries)
         if outputs.report:
-            write_report(content, pictures, result.segments, folder / names.REPORT)
+            page = html_report(content, pictures, parts.segments, parts.title, parts.sections(content))
+            (folder / names.REPORT).write_text(page, encoding="utf-8")
         if outputs.pictures:
             for picture in pictures:
                 (folder / names.picture_file(picture.name)).write_bytes(picture.png)
@@ -71,9 +63,7 @@ def write_result_files(
             write_scene(folder, job.files.moving, lambda: advance(0.9))
 
 
-def _pictures(result: RegistrationResult, advance: Callable[[float], None]) -> list[Picture]:
+def _pictures(parts: ResultParts, advance: Callable[[float], None]) -> list[Picture]:
     if importlib.util.find_spec("matplotlib") is None:
         return []  # the page says so
-    from DeepRegistrationLib.report.pictures import pictures_of
-
-    return pictures_of(result, lambda: advance(0.4))
+    return parts.draw(lambda: advance(0.4))

@@ -34,6 +34,7 @@ LAYERS = [
     {"results", "report"},
     {"evaluation"},
     {"training"},
+    {"job_kinds"},
     {"job_runner", "training_command"},
     {"console", "worker_channel"},
     {"worker", "demo"},

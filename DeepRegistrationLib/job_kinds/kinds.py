@@ -1,0 +1,10 @@
+"""Every kind of job there is. A new one is a file beside this one, and a line here."""
+
+from DeepRegistrationLib.job_kinds.fetal import FETAL_SLICE, FETAL_VOLUME
+from DeepRegistrationLib.job_kinds.steps import JobSteps
+from DeepRegistrationLib.jobs.job import JobKind
+
+KINDS: dict[JobKind, JobSteps] = {
+    JobKind.FETAL_VOLUME: FETAL_VOLUME,
+    JobKind.FETAL_SLICE: FETAL_SLICE,
+}
