@@ -30,7 +30,7 @@ from DeepRegistrationLib.jobs.fetal_slice import (
     SliceMeasure,
     StackMode,
 )
-from DeepRegistrationLib.jobs.fetal_volume import Device
+from DeepRegistrationLib.jobs.fetal_volume import Device, MovingContrast
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs
 
 
@@ -67,6 +67,10 @@ def fetal_slice(
     measure: Annotated[
         SliceMeasure, typer.Option(help="Similarity of the last refinement.")
     ] = SliceMeasure.LOCAL_CORRELATION,
+    contrast: Annotated[
+        MovingContrast,
+        typer.Option(help="t1-to-t2: a network makes T1-weighted slices look T2-weighted first."),
+    ] = MovingContrast.AS_IT_IS,
     slice_thickness: Annotated[
         float | None, typer.Option(help="Of the slices as acquired [mm]; left out, their spacing.")
     ] = None,
@@ -102,6 +106,7 @@ def fetal_slice(
                 slice_index=slice_index,
                 half_space=half_space,
                 measure=measure,
+                contrast=contrast,
                 candidates=candidates,
                 slice_thickness_mm=slice_thickness,
                 device=device,

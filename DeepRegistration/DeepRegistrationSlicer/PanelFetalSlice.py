@@ -65,6 +65,7 @@ class PanelFetalSlice(VTKObservationMixin):
             gestational_age_weeks=chosen.atlas.gestationalAge or None,
             half_space=chosen.halfSpace.value,
             measure=chosen.measure.value,
+            contrast=chosen.contrast.value,
             candidates=chosen.candidates,
             slice_thickness_mm=chosen.thickness or None,
             device=parameters.device.value,

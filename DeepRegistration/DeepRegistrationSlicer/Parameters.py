@@ -99,6 +99,7 @@ class FetalSliceParameters:
         atlas: what it is registered to.
         method: how the pose is found.
         measure: similarity of the last refinement.
+        contrast: whether the slices are compared as they are.
         candidates: number of poses refined after the search.
         thickness: of the slices as acquired [mm]; 0 takes their spacing.
         wantsTransform: adds a transform node.
@@ -114,6 +115,7 @@ class FetalSliceParameters:
     atlas: AtlasParameters
     method: SliceMethodChoice = SliceMethodChoice.AUTO
     measure: SliceMeasureChoice = SliceMeasureChoice.LOCAL_CORRELATION
+    contrast: ContrastChoice = ContrastChoice.AS_IT_IS
     candidates: Annotated[int, WithinRange(1, 500)] = _SLICE.candidates
     thickness: Annotated[float, WithinRange(0.0, 20.0)] = 0.0
     wantsTransform: bool = True

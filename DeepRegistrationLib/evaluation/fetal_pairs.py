@@ -7,7 +7,7 @@ from pathlib import Path
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
 from DeepRegistrationLib.data.fetal_split import Split, split_of
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.evaluation.pair_group import PairGroup
+from DeepRegistrationLib.evaluation.pair_group import AS_T2, PairGroup
 
 NEWBORN_T2 = "newborn T2"
 """How the name of the pair of the newborn T2 template begins."""
@@ -155,7 +155,7 @@ def _newborn_to_fetal(data: Path) -> list[StudyPair]:
     return [
         pair(NEWBORN_T2, t2, False, None),
         pair("newborn T1", t1, False, t2),
-        pair("newborn T1 as T2", t1, True, t2),
+        pair(f"newborn T1{AS_T2}", t1, True, t2),
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, bin_names, summarize
+from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.evaluation.paper_tables import FIGURES, SLICES_MEAN_DEG
 from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
 from DeepRegistrationLib.evaluation.study_figures import draw_boxes
@@ -38,6 +39,9 @@ _PAPERS = {
     _BASELINE: ("paper: SVR-GC",),
 }
 
+_T1 = (SliceGroup.NEWBORN_T1, SliceGroup.NEWBORN_T1_AS_T2)
+"""Brains of another contrast than the atlas and the paper's."""
+
 
 def write_slice_report(
     trials: Sequence[SliceTrial],
@@ -57,23 +61,25 @@ def write_slice_report(
         Path of `slice_study.md`.
     """
     uniform = [trial for trial in trials if trial.draw == Draw.UNIFORM]
-    drawn = draw_slice_figure(trials, output)
+    of_t2 = [trial for trial in trials if trial.group not in _T1]
+    drawn = draw_slice_figure(of_t2, output)
     sections = [
         "# Fetal slice to atlas: the study",
         _INTRODUCTION,
         models_text([*trials, *stacks], left_out),
-        "## Half space known, by the size of the rotation",
+        "## Half space known, T2, by the size of the rotation",
         _BINS_NOTE,
-        bin_table(errors_per_bin(trials, lambda trial: trial.known_deg), SLICES_MEAN_DEG),
+        bin_table(errors_per_bin(of_t2, lambda trial: trial.known_deg), SLICES_MEAN_DEG),
         f"![Rotation errors]({FIGURE})\n\n{FIGURES['3']}" if drawn else "",
         "## Half space known, by brain, orientations uniform",
         _group_table(uniform, lambda trial: (trial.known_deg, trial.known_mm)),
+        _CONTRAST_NOTE if any(trial.group in _T1 for trial in uniform) else "",
         "## Half space unknown: the place that is called the more probable one",
         _group_table(uniform, lambda trial: (trial.unknown_deg, trial.unknown_mm)),
         _probability_text(uniform),
         "## Up to the mirror image",
         _EITHER_NOTE,
-        bin_table(errors_per_bin(trials, lambda trial: trial.either_deg)),
+        bin_table(errors_per_bin(of_t2, lambda trial: trial.either_deg)),
         _group_table(uniform, lambda trial: (trial.either_deg, trial.either_mm)),
         "## Confidence",
         "The confidence speaks of the place up to its mirror image, and so do the failures here. "
@@ -105,6 +111,10 @@ _BINS_NOTE = (
     "less than 60 degrees. The paper's rows are the means of its Table 1 (400 slices of 40 fetuses, half "
     "of all orientations); its six bins hold roughly equal counts, so the columns correspond in order and "
     "not exactly in angle."
+)
+_CONTRAST_NOTE = (
+    "`newborn-t1-as-t2` are the slices of `newborn-t1`, made to look like T2 by the contrast transfer first "
+    "(`--contrast t1-to-t2`)."
 )
 _EITHER_NOTE = (
     "Of the more probable place and its mirror image the nearer one counts: what is left is how well the "
@@ -144,13 +154,17 @@ def draw_slice_figure(trials: Sequence[SliceTrial], output: Path) -> bool:
 
 
 def _group_table(trials: Sequence[SliceTrial], errors_of: Callable[[SliceTrial], tuple[float, float]]) -> str:
+    groups = {group: (group,) for group in in_order(trial.group for trial in trials)}
+    of_t2 = tuple(group for group in groups if group not in _T1)
+    if len(of_t2) > 1:
+        groups["all of T2"] = of_t2
     rows = []
-    for group in in_order(trial.group for trial in trials):
+    for name, members in groups.items():
         for method in in_order(trial.method for trial in trials):
-            chosen = [trial for trial in trials if trial.group == group and trial.method == method]
+            chosen = [trial for trial in trials if trial.group in members and trial.method == method]
             if chosen:
                 angles_deg, distances_mm = zip(*map(errors_of, chosen), strict=True)
-                rows.append([group, method, *error_cells(angles_deg, distances_mm)])
+                rows.append([name, method, *error_cells(angles_deg, distances_mm)])
     return table(["brain", "method", *ERROR_HEAD], rows)
 
 

@@ -7,7 +7,6 @@ that the job calls the more probable one, and up to its mirror image.
 
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from DeepRegistrationLib.evaluation.fetal_slice_report import write_slice_report
 from DeepRegistrationLib.evaluation.installed_models import (
     check_models,
     check_same_models,
+    is_installed,
     methods_at_hand,
     models_of,
 )
@@ -29,7 +29,7 @@ from DeepRegistrationLib.evaluation.known_subjects import (
     find_subjects,
     with_pose,
 )
-from DeepRegistrationLib.evaluation.pair_group import SliceGroup
+from DeepRegistrationLib.evaluation.pair_group import AS_T2, SliceGroup
 from DeepRegistrationLib.evaluation.slice_answers import SliceErrors, slice_errors
 from DeepRegistrationLib.evaluation.slice_cut import CutSlice, SlicePoseDraw, cut_slice, draw_slices
 from DeepRegistrationLib.evaluation.slice_trials import SliceTrial, StackTrial
@@ -39,6 +39,7 @@ from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import Device
 from DeepRegistrationLib.progress import Progress, Report, keep_going
+from DeepRegistrationLib.workflows.contrast_transfer import T1_TO_T2
 from DeepRegistrationLib.workflows.fetal_slice import FetalSliceInputs, register
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
 
@@ -93,7 +94,8 @@ def run_slice_study(
     """
     methods = methods_at_hand(FetalSliceMethod) if settings.methods is None else settings.methods
     check_models(methods)
-    subjects = find_subjects(data, settings.groups)
+    lacking = SliceGroup.NEWBORN_T1_AS_T2 if not is_installed(T1_TO_T2) else None
+    subjects = find_subjects(data, tuple(group for group in settings.groups if group != lacking))
     stacks = find_stacks(data) if SliceGroup.STACKS in settings.groups else []
     output.mkdir(parents=True, exist_ok=True)
     slice_file = TrialFile(output / SLICES_FILE, SliceTrial)
@@ -104,10 +106,12 @@ def run_slice_study(
         for file in wanted or [slice_file]:
             file.take_over(folder / file.name)
     models = {method: models_of(method) for method in methods}
-    for trial in [*slice_file.trials, *stack_file.trials]:
+    study = _Study(settings, methods, slice_file, report)
+    for trial in stack_file.trials:
         if trial.method in models:
             check_same_models(trial.method, trial.models, models[trial.method])
-    _Study(settings, models, slice_file, report).run(subjects)
+    study.check_same_models()
+    study.run(subjects)
     measure_stacks(stacks, stack_file, models, settings.device, report)
     left_out = [] if settings.methods else [str(m) for m in FetalSliceMethod if m not in methods]
     return write_slice_report(slice_file.trials, stack_file.trials, output, left_out)
@@ -116,7 +120,7 @@ def run_slice_study(
 @dataclass(eq=False)
 class _Study:
     settings: SliceStudySettings
-    models: Mapping[FetalSliceMethod, str]
+    methods: tuple[FetalSliceMethod, ...]
     file: TrialFile[SliceTrial]
     report: Report
     done: int = 0
@@ -124,15 +128,26 @@ class _Study:
     total: int = 1
     started: float = field(default_factory=time.perf_counter)
 
+    def check_same_models(self) -> None:
+        """Refuses to go on with slices that were found with other models than the ones that are installed.
+
+        Raises:
+            InputError: there are some.
+        """
+        for trial in self.file.trials:
+            if trial.method in self.methods:
+                now = _models(FetalSliceMethod(trial.method), SliceGroup(trial.group))
+                check_same_models(trial.method, trial.models, now)
+
     def run(self, subjects: list[SubjectFiles]) -> None:
         """Every brain, every slice, every method."""
-        self.total = len(subjects) * (self.settings.slices + 6 * self.settings.per_bin) * len(self.models)
+        self.total = len(subjects) * (self.settings.slices + 6 * self.settings.per_bin) * len(self.methods)
         for files in subjects:
             poses = self._poses(files)
             if all(
-                self._key(files.name, method, pose) in self.file for pose in poses for method in self.models
+                self._key(files.name, method, pose) in self.file for pose in poses for method in self.methods
             ):
-                self.done += len(poses) * len(self.models)
+                self.done += len(poses) * len(self.methods)
                 continue
             if not self._tell(Progress(0.0, f"{files.name}: its place in the atlas")):
                 raise Cancelled(files.name)
@@ -140,15 +155,16 @@ class _Study:
 
     def _poses(self, files: SubjectFiles) -> list[SlicePoseDraw]:
         # a seed of each brain's own: it does not depend on which others are in the study
-        seed = zlib.crc32(files.name.encode()) % 100_000 + self.settings.seed
+        name = files.name.removesuffix(AS_T2)  # the same slices in both contrasts
+        seed = zlib.crc32(name.encode()) % 100_000 + self.settings.seed
         return draw_slices(self.settings.slices, self.settings.per_bin, seed)
 
     def _run_subject(self, subject: KnownSubject, poses: list[SlicePoseDraw]) -> None:
         image = load_atlas_image(subject.atlas.files[0])
         atlas = prepare_brain(image.image, image.mask, torch_device(self.settings.device))
         for pose in poses:
-            methods = [m for m in self.models if self._key(subject.name, m, pose) not in self.file]
-            self.done += len(self.models) - len(methods)
+            methods = [m for m in self.methods if self._key(subject.name, m, pose) not in self.file]
+            self.done += len(self.methods) - len(methods)
             if not methods:
                 continue
             cut = cut_slice(subject, atlas, pose)
@@ -174,6 +190,7 @@ class _Study:
         settings = FetalSliceSettings(
             method=method,
             gestational_age_weeks=subject.gestational_age_weeks,
+            contrast=subject.contrast,
             device=self.settings.device,
         )
         started = time.perf_counter()
@@ -207,7 +224,7 @@ class _Study:
             confidence=confidence,
             trust=trust,
             seconds=time.perf_counter() - started,
-            models=self.models[method],
+            models=_models(method, subject.group),
             error=error,
         )
 
@@ -216,3 +233,8 @@ class _Study:
         if self.done_here:
             left = (time.perf_counter() - self.started) / self.done_here * (self.total - self.done)
         return self.report(Progress(self.done / max(self.total, 1), progress.text, left))
+
+
+def _models(method: FetalSliceMethod, group: SliceGroup) -> str:
+    """The installed models that take part, as tables tell them."""
+    return models_of(method, [T1_TO_T2] if group == SliceGroup.NEWBORN_T1_AS_T2 else [])

@@ -12,7 +12,7 @@ from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
 from DeepRegistrationLib.images.brain_mask import find_brain_mask
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings
+from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeSettings, MovingContrast
 from DeepRegistrationLib.progress import Report, keep_going
 from DeepRegistrationLib.workflows.fetal_volume import FetalVolumeInputs, register
 from DeepRegistrationLib.workflows.result import Trust
@@ -43,6 +43,11 @@ class KnownSubject:
     gestational_age_weeks: float
     atlas_from_subject: np.ndarray
 
+    @property
+    def contrast(self) -> MovingContrast:
+        """What a registration does about its contrast."""
+        return _contrast(self.group)
+
 
 @dataclass(frozen=True)
 class SubjectFiles:
@@ -57,6 +62,15 @@ class SubjectFiles:
     name: str
     group: SliceGroup
     pair: StudyPair
+
+    @property
+    def contrast(self) -> MovingContrast:
+        """What a registration does about its contrast."""
+        return _contrast(self.group)
+
+
+def _contrast(group: SliceGroup) -> MovingContrast:
+    return MovingContrast.T1_TO_T2 if group == SliceGroup.NEWBORN_T1_AS_T2 else MovingContrast.AS_IT_IS
 
 
 def find_subjects(data: Path, groups: tuple[SliceGroup, ...]) -> list[SubjectFiles]:
@@ -92,8 +106,8 @@ def _pairs(data: Path, group: SliceGroup) -> list[StudyPair]:
                 "the folder with the public images (--data), or leave this group out (--brains)."
             )
         return pairs
-    t2, t1, _ = find_pairs(data, (PairGroup.NEWBORN_TO_FETAL,))
-    return [t2 if group == SliceGroup.NEWBORN_T2 else t1]
+    newborns = (SliceGroup.NEWBORN_T2, SliceGroup.NEWBORN_T1, SliceGroup.NEWBORN_T1_AS_T2)
+    return [find_pairs(data, (PairGroup.NEWBORN_TO_FETAL,))[newborns.index(group)]]
 
 
 def with_pose(subject: SubjectFiles, device: Device, report: Report = keep_going) -> KnownSubject:

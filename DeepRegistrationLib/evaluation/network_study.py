@@ -26,7 +26,7 @@ from DeepRegistrationLib.evaluation.network_errors import (
 from DeepRegistrationLib.evaluation.network_inputs import PosedBrain
 from DeepRegistrationLib.evaluation.network_report import CHAIN, write_network_report
 from DeepRegistrationLib.evaluation.network_trials import NetworkTrial
-from DeepRegistrationLib.evaluation.pair_group import SliceGroup
+from DeepRegistrationLib.evaluation.pair_group import AS_T2, SliceGroup
 from DeepRegistrationLib.evaluation.t1_like import t1_like
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.jobs.fetal_volume import Device
@@ -41,7 +41,7 @@ from DeepRegistrationLib.workflows.fetal_slice_proposals import SLICE_NET
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
 
 FILE_NAME = "network_trials.csv"
-T2, T1, T1_LIKE, AS_T2 = "T2", "T1", "T1-like", " as T2"
+T2, T1, T1_LIKE = "T2", "T1", "T1-like"
 _MODELS = {Network.POSE_NET: POSE_NET, Network.CORRECTION_NET: CORRECTION_NET, Network.SLICE_NET: SLICE_NET}
 _SLICE_PIXELS = 64
 """Pixels along each edge of a slice, where neither catalogue nor recipe tells."""
@@ -252,6 +252,8 @@ def _recipe_beside(weights: Path) -> dict[str, object]:
 
 def _contrasts(group: SliceGroup) -> list[str]:
     """The subject as it is; of a week of the atlas also as T1 would show it; T1 also made to look like T2."""
+    if group == SliceGroup.NEWBORN_T1_AS_T2:
+        return [f"{T1}{AS_T2}"]
     of_t1 = {SliceGroup.ATLAS: T1_LIKE, SliceGroup.NEWBORN_T1: T1}.get(group)
     found = [] if group == SliceGroup.NEWBORN_T1 else [T2]
     if of_t1 is not None:

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+AS_T2 = " as T2"
+"""After the name of a T1-weighted brain that a network makes look like T2 before it is registered."""
+
 
 class PairGroup(StrEnum):
     """Kinds of pairs."""
@@ -29,5 +32,7 @@ class SliceGroup(StrEnum):
     """The newborn T2 template."""
     NEWBORN_T1 = "newborn-t1"
     """The newborn T1 template."""
+    NEWBORN_T1_AS_T2 = "newborn-t1-as-t2"
+    """The same slices of it, made to look like T2 by a network."""
     STACKS = "stacks"
     """Whole stacks: three of one fetus as acquired, three with simulated motion."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.jobs.fetal_volume import Device
+from DeepRegistrationLib.jobs.fetal_volume import Device, MovingContrast
 
 
 class FetalSliceMethod(StrEnum):
@@ -97,6 +97,7 @@ class FetalSliceSettings:
             one that shows most of the brain. Not for stacks.
         half_space: what is known about the direction of the slice's normal.
         measure: similarity of the last refinement.
+        contrast: whether the slices are compared as they are, or made to look like the atlas first.
         candidates: number of poses refined after the search.
         slice_thickness_mm: of the slices as acquired [mm]; None takes the spacing of the slices.
         initial_pose: atlas RAS from slice RAS, 16 numbers row by row; the pose of the slice before, for
@@ -111,6 +112,7 @@ class FetalSliceSettings:
     slice_index: int | None = None
     half_space: HalfSpace = HalfSpace.UNKNOWN
     measure: SliceMeasure = SliceMeasure.LOCAL_CORRELATION
+    contrast: MovingContrast = MovingContrast.AS_IT_IS
     candidates: int = 48
     slice_thickness_mm: float | None = None
     initial_pose: tuple[float, ...] | None = None

@@ -78,17 +78,28 @@ def t2_like(
     )
 
 
-@torch.no_grad()
 def _mean_of_directions(
     values: torch.Tensor, inside: torch.Tensor, generator: ContrastGenerator
 ) -> torch.Tensor:
     """(K, J, I) from values -1..1; slices without brain are left out."""
-    total = torch.zeros_like(values)
-    for axis in range(3):
-        slices, present = values.movedim(axis, 0), inside.movedim(axis, 0).flatten(1).any(1)
-        made = torch.zeros_like(slices)
-        numbers = torch.nonzero(present).flatten()
-        for some in numbers.split(_SLICES_AT_ONCE):
-            made[some] = generator(slices[some][:, None])[:, 0]
-        total += made.movedim(0, axis)
-    return total / 3
+    along = [translated(values.movedim(axis, 0), inside.movedim(axis, 0), generator) for axis in range(3)]
+    return sum(made.movedim(0, axis) for axis, made in enumerate(along)) / 3
+
+
+@torch.no_grad()
+def translated(slices: torch.Tensor, inside: torch.Tensor, generator: ContrastGenerator) -> torch.Tensor:
+    """Translates slices one by one.
+
+    Args:
+        slices: (N, J, I) float32; -1 outside of the brain, -1..1 inside.
+        inside: (N, J, I) bool; the brain.
+        generator: trained for T1 to T2, in evaluation mode.
+
+    Returns:
+        (N, J, I) of the same range; 0 in slices without brain.
+    """
+    made = torch.zeros_like(slices)
+    numbers = torch.nonzero(inside.flatten(1).any(1)).flatten()
+    for some in numbers.split(_SLICES_AT_ONCE):
+        made[some] = generator(slices[some][:, None])[:, 0]
+    return made

@@ -21,8 +21,9 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings, HalfSpace, StackMode
 from DeepRegistrationLib.models.catalog import find_model
 from DeepRegistrationLib.progress import Report, StageProgress, keep_going
-from DeepRegistrationLib.workflows.fetal_slice_methods import FoundSlicePose, find_pose
+from DeepRegistrationLib.workflows.fetal_slice_methods import FoundSlicePose, as_compared, find_pose
 from DeepRegistrationLib.workflows.fetal_slice_motion import follow_motion
+from DeepRegistrationLib.workflows.prepared_atlas import prepare_atlas
 from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice, prepare_slice
 from DeepRegistrationLib.workflows.result import NamedTransform, RegistrationResult, SlicePose
 from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence, judge_slice
@@ -85,7 +86,10 @@ def register(
     hypotheses = weigh([answer.moving_from_fixed(n) for n in range(len(answer))], found.similarity.tolist())
 
     stages.enter(_MOTION)
-    slices = follow_motion(found, part, stages.advance) if len(part.image.values) > 1 else ()
+    slices: tuple[SlicePose, ...] = ()
+    if len(part.image.values) > 1:
+        compared = as_compared(part, prepare_atlas(found.atlas.files, device), settings)
+        slices = follow_motion(found, compared, stages.advance)
 
     stages.enter(_CARRY)
     chosen = found.atlas.source
@@ -119,6 +123,7 @@ def register(
         settings={
             "method": str(settings.method),
             "measure": str(settings.measure),
+            "contrast": str(settings.contrast),
             "gestational_age_weeks": settings.gestational_age_weeks,
             "atlas": inputs.atlas.name,
             "atlas_age_weeks": chosen.gestational_age_weeks,

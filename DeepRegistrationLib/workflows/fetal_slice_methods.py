@@ -10,7 +10,9 @@ from DeepRegistrationLib.atlases.brain_growth import brain_volume_ml
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasFiles, FetalAtlas
 from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings, SliceMeasure
+from DeepRegistrationLib.jobs.fetal_volume import MovingContrast
 from DeepRegistrationLib.optimize.pose_batch import PoseBatch, stack_poses
+from DeepRegistrationLib.workflows.contrast_transfer import T1_TO_T2
 from DeepRegistrationLib.workflows.fetal_slice_baselines import register_slice_baseline
 from DeepRegistrationLib.workflows.fetal_slice_proposals import (
     NET_TURNS,
@@ -39,6 +41,7 @@ from DeepRegistrationLib.workflows.prepared_slice import PreparedSlice
 from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.slice_atlas import cerebrum_of
 from DeepRegistrationLib.workflows.slice_confidence import SliceEvidence, judge_slice
+from DeepRegistrationLib.workflows.slice_contrast import slices_as_t2
 from DeepRegistrationLib.workflows.slice_poses import about, pose_of_matrix, towards
 
 _AGES_TRIED_WEEKS = (22.5, 27.0, 31.5, 36.0)
@@ -89,6 +92,22 @@ def expected_scale(atlas: PreparedAtlas, settings: FetalSliceSettings) -> float:
     return (brain_volume_ml(atlas_age) / brain_volume_ml(age)) ** (1 / 3)
 
 
+def as_compared(part: PreparedSlice, atlas: PreparedAtlas, settings: FetalSliceSettings) -> PreparedSlice:
+    """The slices in the contrast in which they are compared with the atlas.
+
+    Args:
+        part: the slices as they are.
+        atlas: the whole brain at the age that is tried.
+        settings: choices.
+
+    Raises:
+        RegistrationError: the contrast needs a network that is not installed.
+    """
+    if settings.contrast == MovingContrast.AS_IT_IS:
+        return part
+    return slices_as_t2(part, atlas.brain.radius_mm / expected_scale(atlas, settings))
+
+
 def find_pose(
     ages: FetalAtlas,
     part: PreparedSlice,
@@ -119,10 +138,13 @@ def find_pose(
         def part_done(fraction: float, number: int = number) -> None:
             advance((number + fraction) / len(entries))
 
-        found = _at_one_age(prepare_atlas(files, device), part, settings, part_done)
+        atlas = prepare_atlas(files, device)
+        found = _at_one_age(atlas, as_compared(part, atlas, settings), settings, part_done)
         if best is None or _age_fit(found) > _age_fit(best):
             best = found
-    return best
+    if settings.contrast == MovingContrast.AS_IT_IS:
+        return best
+    return replace(best, models=(*best.models, T1_TO_T2))
 
 
 def _age_fit(found: FoundSlicePose) -> float:

@@ -7,6 +7,7 @@ import pytest
 import slicer
 from DeepRegistrationSlicer.Choices import (
     AtlasChoice,
+    ContrastChoice,
     HalfSpaceChoice,
     JobChoice,
     SliceChoice,
@@ -16,6 +17,7 @@ from DeepRegistrationSlicer.MrmlBridge import matrixOf
 from DeepRegistrationSlicer.ResultNodes import findResult
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, HalfSpace
+from DeepRegistrationLib.jobs.fetal_volume import MovingContrast
 from Testing.Slicer.nodes import obliqueVolume
 from Testing.Slicer.panel_user import choose, isShown
 from Testing.Slicer.slices import ScriptedWorker, setValue, sliceVolume
@@ -78,7 +80,7 @@ def test_an_image_of_one_slice_is_preferred(open_slice_tab):
 
 def test_every_widget_that_takes_a_choice_is_bound_and_explained(a_tab):
     bound = [w for w in vars(a_tab.ui).values() if w.property("SlicerParameterName")]
-    assert len(bound) == 20
+    assert len(bound) == 21
     assert [widget.name for widget in bound if not widget.toolTip] == ["jobTabs"]
 
 
@@ -90,6 +92,7 @@ def test_widgets_write_the_parameters_of_this_tab_only(a_tab):
     ui.matchingCheckBox.checked = False
     choose(ui.methodSelector, SliceMethodChoice.BANK)
     choose(ui.halfSpaceSelector, HalfSpaceChoice.SUPERIOR)
+    choose(ui.contrastSelector, ContrastChoice.T1_TO_T2)
     settings = a_tab.panel.page.request(a_tab.parameters).settings
     assert (settings.gestational_age_weeks, settings.candidates, settings.slice_thickness_mm) == (
         31.5,
@@ -97,6 +100,8 @@ def test_widgets_write_the_parameters_of_this_tab_only(a_tab):
         3.5,
     )
     assert (settings.method, settings.half_space) == (FetalSliceMethod.BANK, HalfSpace.SUPERIOR)
+    assert settings.contrast == MovingContrast.T1_TO_T2
+    assert a_tab.parameters.fetalVolume.contrast == ContrastChoice.AS_IT_IS
     assert not chosen.wantsMatching
     assert a_tab.parameters.fetalVolume.atlas.gestationalAge == 0.0
     assert a_tab.parameters.fetalVolume.atlas.folder == ""
