@@ -148,7 +148,7 @@ def test_the_three_ways_to_count_an_error_stand_in_their_tables(tmp_path, a_tria
 def test_slices_drawn_per_bin_count_in_the_bins_only(tmp_path, a_trial):
     drawn = dataclasses.replace(a_trial, draw="bin", turned_deg=20.0, known_deg=4.0)
     text = write_slice_report([a_trial, drawn], [], tmp_path).read_text("utf-8")
-    row = row_of(text, "Half space known, by the size", "| auto |")
+    row = row_of(text, "Half space known, T2, by the size", "| auto |")
     assert row.startswith("| auto | 4.00 +- 0.00, median 4.00; 0 of 1 failed | - | - | 2.00 +- 0.00")
     assert row_of(text, "Half space known, by brain", "| atlas | auto |").startswith("| atlas | auto | 1 |")
 
