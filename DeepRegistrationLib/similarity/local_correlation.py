@@ -25,6 +25,9 @@ class LocalCorrelation:
         radius: windows have 2 radius + 1 voxels along each axis; three numbers give each of k, j, i its own
             (0 along k keeps every slice to itself).
         noise: standard deviation below which a window counts as flat, on the scale of `fixed`.
+        shared_noise: both images are thought to hold the same noise: windows that are flat in both then fit,
+            and an image fits itself perfectly. For images of one contrast and one scale; without it flat
+            windows do not count.
 
     Attributes:
         inside: (P,) int64; flat indices, k slowest, of the voxels with weight.
@@ -36,6 +39,7 @@ class LocalCorrelation:
         weights: torch.Tensor,
         radius: int | tuple[int, int, int] = 2,
         noise: float = 0.02,
+        shared_noise: bool = False,
     ) -> None:
         self.shape = fixed.shape
         self.radius_kji = (radius,) * 3 if isinstance(radius, int) else radius
@@ -47,7 +51,9 @@ class LocalCorrelation:
         self.fixed_variance = self.fixed_variance.clamp(min=0)
         self.noise_variance = noise**2
         self.fixed_spread = self.fixed_variance + self.noise_variance
-        self.total = (self.weights * self.fixed_variance / self.fixed_spread).sum()
+        self.shared_variance = self.noise_variance if shared_noise else 0.0
+        shared = self.fixed_variance + self.shared_variance
+        self.total = (self.weights * shared / self.fixed_spread).sum()
         self._tiles, self._tile_centres = self._side_by_side()
 
     def __call__(self, moving: torch.Tensor) -> IntensityFit:
@@ -59,7 +65,7 @@ class LocalCorrelation:
         windows = self._window(torch.cat([weighted, weighted * images, weighted * self.fixed], 1))
         mean, square, product = (windows / self.count).split(1, 1)
         variance = (square - mean**2).clamp(min=0) + self.noise_variance
-        covariance = product - mean * self.fixed_mean
+        covariance = product - mean * self.fixed_mean + self.shared_variance
         slope = covariance / variance
         explained = slope * covariance / self.fixed_spread
         # each voxel belongs to many windows: sums over them give half the gradient by its intensity, exactly,
