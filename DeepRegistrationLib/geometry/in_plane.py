@@ -1,8 +1,8 @@
 """Turns and shifts within the plane of an ultrasound image, and the sign of their angle.
 
 Image space is in mm: u along the columns (to the right), v along the rows (downwards), w = u x v away from
-the viewer; (0, 0, 0) is the centre of the first pixel. This file alone says which sense of rotation is positive:
-the right-handed one about w, from u to v, which is **clockwise on the screen**.
+the viewer; (0, 0, 0) is the centre of the first pixel. This file alone says which sense of rotation is
+positive: the right-handed one about w, from u to v, which is **clockwise on the screen**.
 
 An angle of a frame says how far its *content* is turned against the middle frame: a structure at x in the
 middle frame is seen at R(angle) x + t in the other one. The probe has turned the other way.

@@ -3,7 +3,8 @@
     (u, v) [px] --scaling and offset--> image space [mm] --rigid--> probe (X, Y, Z) [mm]
 
 The paper writes it the other way, from the probe to the pixel; `image_from_probe` is that direction. A turn
-that is seen in the image is a turn about the image's normal; the rigid part says which axis of the probe that is.
+that is seen in the image is a turn about the image's normal; the rigid part says which axis of the probe
+that is.
 
 Source: digest of the triplet paper (2020), equation 1; PLUS names the whole map ImageToProbe.
 """

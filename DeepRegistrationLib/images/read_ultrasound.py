@@ -77,8 +77,8 @@ def read_triplet(paths: Sequence[Path | str]) -> UltrasoundFrames:
         if frames.values.shape != first.values.shape:
             (rows, columns), (r, c) = first.values.shape[1:], frames.values.shape[1:]
             raise InputError(
-                f"'{frames.name}' has {c} x {r} pixels, '{first.name}' {columns} x {rows}. Consecutive frames "
-                "of one recording have one size; choose frames of one recording."
+                f"'{frames.name}' has {c} x {r} pixels, '{first.name}' {columns} x {rows}. Consecutive "
+                "frames of one recording have one size; choose frames of one recording."
             )
         if not _same_spacing(frames.spacing_mm, first.spacing_mm):
             raise InputError(

@@ -113,13 +113,13 @@ class UltrasoundFrames:
             )
         if low == high:
             raise InputError(
-                f"'{self.name}' is constant: every pixel has the value {low.item():g}, so there is nothing to "
-                "align. Choose other frames."
+                f"'{self.name}' is constant: every pixel has the value {low.item():g}, so there is "
+                "nothing to align. Choose other frames."
             )
         if self.spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
             raise InputError(
-                f"'{self.name}' has pixels of {self.spacing_mm[0]:g} x {self.spacing_mm[1]:g} mm; both must be "
-                "positive. Give the pixel size in mm."
+                f"'{self.name}' has pixels of {self.spacing_mm[0]:g} x {self.spacing_mm[1]:g} mm; both "
+                "must be positive. Give the pixel size in mm."
             )
         if self.ras_from_image is None:
             object.__setattr__(self, "ras_from_image", IMAGE_RAS)

@@ -30,8 +30,8 @@ def grey_frames(array: np.ndarray, name: str) -> tuple[torch.Tensor, torch.Tenso
         return torch.from_numpy(np.array(array, dtype=np.float32, order="C")), None
     if array.ndim != 4 or array.shape[-1] not in (3, 4):
         raise InputError(
-            f"'{name}' has {array.shape[-1]} values per pixel; ultrasound frames are grey or red, green, blue. "
-            "Export the frames as grey images."
+            f"'{name}' has {array.shape[-1]} values per pixel; ultrasound frames are grey or red, green, "
+            "blue. Export the frames as grey images."
         )
     colours = array[..., :3]
     scale = 255 if array.dtype.kind in "ui" and array.dtype.itemsize == 1 else max(float(colours.max()), 1e-9)

@@ -45,7 +45,8 @@ def read_nrrd_frames(path: Path, name: str) -> UltrasoundFrames:
     if len(flat) != 2 or len(listed) > 1 or len(colour) > 1:
         size = " x ".join(str(n) for n in array.shape)
         raise InputError(
-            f"'{name}' ({size}) holds no flat frames. Give a sequence of images of columns x rows, or a stack."
+            f"'{name}' ({size}) holds no flat frames. Give a sequence of images of columns x rows, or a "
+            "stack."
         )
     order = [*listed, flat[1], flat[0], *colour]
     rest = [axis for axis in range(array.ndim) if axis not in order]

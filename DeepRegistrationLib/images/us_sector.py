@@ -42,8 +42,8 @@ class Sector:
 def find_sector(frames: UltrasoundFrames, given: torch.Tensor | None = None) -> Sector:
     """Finds the sector from all frames together.
 
-    What is bright somewhere in time, in one large piece, is the sector; its holes and the gaps in its rows and
-    columns belong to it. Letters inside it and everything coloured are left out.
+    What is bright somewhere in time, in one large piece, is the sector; its holes and the gaps in its rows
+    and columns belong to it. Letters inside it and everything coloured are left out.
 
     Args:
         frames: any number of frames.
@@ -60,8 +60,8 @@ def find_sector(frames: UltrasoundFrames, given: torch.Tensor | None = None) -> 
     if given is not None:
         if tuple(given.shape) != shape:
             raise InputError(
-                f"The mask has {given.shape[1]} x {given.shape[0]} pixels, the frames {shape[1]} x
-                {shape[0]}. " "Draw the mask on one of the frames."
+                f"The mask has {given.shape[1]} x {given.shape[0]} pixels, the frames {shape[1]} x "
+                f"{shape[0]}. Draw the mask on one of the frames."
             )
         if not bool(given.any()):
             raise InputError("The mask of the sector is empty. Draw it again or leave it out.")
