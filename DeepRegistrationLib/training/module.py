@@ -9,6 +9,7 @@ import torch
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.training.batches import joined
+from DeepRegistrationLib.training.channels_last import channels_last, with_channels_last
 from DeepRegistrationLib.training.random_stream import draws_of_step, generator_for
 from DeepRegistrationLib.training.recipe import Recipe
 
@@ -27,11 +28,7 @@ class RecipeModule(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.data_folder = data
-        network = recipe.network()
-        dimensions = max(parameter.ndim for parameter in network.parameters())
-        # convolutions on the CPU take half the time with the channels last
-        self._memory_format = torch.channels_last_3d if dimensions == 5 else torch.channels_last
-        self.network = network.to(memory_format=self._memory_format)
+        self.network = with_channels_last(recipe.network())
         self._data: object = None
 
     def setup(self, stage: str) -> None:
@@ -97,9 +94,9 @@ class RecipeModule(lightning.LightningModule):
                 "learning_rate."
             )
 
-    def _in_mixed_precision(self, images: torch.Tensor) -> Any:
+    def _in_mixed_precision(self, *inputs: Any) -> Any:
         with self.trainer.precision_plugin.forward_context():
-            return self.network(images.contiguous(memory_format=self._memory_format))
+            return self.network(*map(channels_last, inputs))
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW; linear warm-up, then a cosine to zero."""

@@ -96,6 +96,8 @@ def train(
         log_every_n_steps=min(20, settings.steps_per_epoch),
         check_val_every_n_epoch=1,
         num_sanity_val_steps=0,
+        # a network may need gradients to answer, as DeepNet does; what is not asked for is not recorded
+        inference_mode=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         # several processes must not wait for a random seed of the sampler: there is none
