@@ -20,6 +20,7 @@ class Network(StrEnum):
     SLICE_NET = "slice-net"
     CONTRAST = "contrast"
     CONTRAST_UNPAIRED = "contrast-unpaired"
+    XRAY_DEEP_NET = "xray-deep-net"
 
 
 def train(
@@ -28,7 +29,7 @@ def train(
         Path | None,
         typer.Option(
             help="Folder with the training images: for the fetal networks one atlas image, mask "
-            "and label map per week; else the installed atlas."
+            "and label map per week, else the installed atlas; for xray-deep-net the CTs."
         ),
     ] = None,
     output: Annotated[

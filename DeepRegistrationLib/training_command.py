@@ -39,6 +39,10 @@ def run_training(
     from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
     from DeepRegistrationLib.training.run import Machines, train
 
+    if data is None and network == TrainableNetwork.XRAY_DEEP_NET:
+        raise InputError(
+            "No CTs were given. Name the folder with the CTs that data/xray_split.py lists with --data."
+        )
     folder = data or installed_atlas_folder()
     if folder is None:
         raise InputError(

@@ -10,6 +10,7 @@ import torch
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.training.batches import joined
 from DeepRegistrationLib.training.channels_last import channels_last, with_channels_last
+from DeepRegistrationLib.training.optimizers import optimizer_with_schedule
 from DeepRegistrationLib.training.random_stream import draws_of_step, generator_for
 from DeepRegistrationLib.training.recipe import Recipe
 
@@ -99,17 +100,5 @@ class RecipeModule(lightning.LightningModule):
             return self.network(*map(channels_last, inputs))
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW; linear warm-up, then a cosine to zero."""
-        settings = self.recipe.training
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-        )
-
-        def factor(step: int) -> float:
-            if step < settings.warm_up_steps:
-                return (step + 1) / settings.warm_up_steps
-            done = (step - settings.warm_up_steps) / max(settings.steps - settings.warm_up_steps, 1)
-            return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        """Optimizer and learning rates of the recipe."""
+        return optimizer_with_schedule(self.network.parameters(), self.recipe.training)

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from DeepRegistrationLib.training.optimizers import Optimizer
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -19,9 +21,11 @@ class TrainingSettings:
         batch_size: samples per step and process.
         draw_size: samples that one random stream makes; divides `batch_size`. With it fixed, two processes
             see the same samples as one process with twice the batch.
+        optimizer: which one with which schedule.
         learning_rate: largest one.
-        warm_up_steps: during which it grows from zero; afterwards it falls to zero along a cosine.
-        weight_decay: of AdamW.
+        warm_up_steps: of AdamW, during which the rate grows from zero.
+        cycle_steps: of cyclic SGD, from one smallest rate to the next.
+        weight_decay: of the optimizer.
         gradient_clip: largest norm of the gradient.
         average_decay: of the moving average of the weights that is validated and kept.
         precision: of lightning: "32-true", "bf16-mixed" or "16-mixed".
@@ -32,8 +36,10 @@ class TrainingSettings:
     steps_per_epoch: int = 500
     batch_size: int = 64
     draw_size: int = 32
+    optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = 1e-3
     warm_up_steps: int = 200
+    cycle_steps: int = 100
     weight_decay: float = 1e-4
     gradient_clip: float = 1.0
     average_decay: float = 0.998

@@ -14,6 +14,7 @@ from DeepRegistrationLib.training.correction_net_recipe import CorrectionNetReci
 from DeepRegistrationLib.training.pose_net_recipe import PoseNetRecipe
 from DeepRegistrationLib.training.recipe import Recipe
 from DeepRegistrationLib.training.slice_net_recipe import SliceNetRecipe
+from DeepRegistrationLib.training.xray_deep_net_recipe import XrayDeepNetRecipe
 
 
 class TrainableNetwork(StrEnum):
@@ -24,6 +25,7 @@ class TrainableNetwork(StrEnum):
     SLICE_NET = "slice-net"
     CONTRAST = "contrast"
     CONTRAST_UNPAIRED = "contrast-unpaired"
+    XRAY_DEEP_NET = "xray-deep-net"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
@@ -32,6 +34,7 @@ _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.SLICE_NET: SliceNetRecipe,
     TrainableNetwork.CONTRAST: ContrastRecipe,
     TrainableNetwork.CONTRAST_UNPAIRED: ContrastUnpairedRecipe,
+    TrainableNetwork.XRAY_DEEP_NET: XrayDeepNetRecipe,
 }
 
 
