@@ -21,6 +21,7 @@ class Network(StrEnum):
     CONTRAST = "contrast"
     CONTRAST_UNPAIRED = "contrast-unpaired"
     XRAY_DEEP_NET = "xray-deep-net"
+    US_ANGLE_NET = "us-angle-net"
 
 
 def train(
@@ -29,7 +30,8 @@ def train(
         Path | None,
         typer.Option(
             help="Folder with the training images: for the fetal networks one atlas image, mask "
-            "and label map per week, else the installed atlas; for xray-deep-net the CTs."
+            "and label map per week, else the installed atlas; for xray-deep-net the CTs; for the "
+            "ultrasound networks the collections of frames."
         ),
     ] = None,
     output: Annotated[

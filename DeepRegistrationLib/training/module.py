@@ -64,7 +64,9 @@ class RecipeModule(lightning.LightningModule):
         self.log("loss", loss.value, prog_bar=True)
         for name, figure in loss.figures.items():
             self.log(name, figure, prog_bar=True)
-        return loss.value
+        if not settings.l1:
+            return loss.value
+        return loss.value + settings.l1 * sum(part.abs().sum() for part in self.network.parameters())
 
     def validation_step(self, batch: Any, batch_index: int) -> None:
         """Figures on the validation subjects; always the same samples."""

@@ -26,6 +26,7 @@ class TrainingSettings:
         warm_up_steps: of AdamW, during which the rate grows from zero.
         cycle_steps: of cyclic SGD, from one smallest rate to the next.
         weight_decay: of the optimizer.
+        l1: weight of the sum of the absolute weights in the loss.
         gradient_clip: largest norm of the gradient.
         average_decay: of the moving average of the weights that is validated and kept.
         precision: of lightning: "32-true", "bf16-mixed" or "16-mixed".
@@ -41,6 +42,7 @@ class TrainingSettings:
     warm_up_steps: int = 200
     cycle_steps: int = 100
     weight_decay: float = 1e-4
+    l1: float = 0.0
     gradient_clip: float = 1.0
     average_decay: float = 0.998
     precision: str = "bf16-mixed"

@@ -14,6 +14,7 @@ from DeepRegistrationLib.training.correction_net_recipe import CorrectionNetReci
 from DeepRegistrationLib.training.pose_net_recipe import PoseNetRecipe
 from DeepRegistrationLib.training.recipe import Recipe
 from DeepRegistrationLib.training.slice_net_recipe import SliceNetRecipe
+from DeepRegistrationLib.training.us_angle_recipe import UsAngleRecipe
 from DeepRegistrationLib.training.xray_deep_net_recipe import XrayDeepNetRecipe
 
 
@@ -26,6 +27,7 @@ class TrainableNetwork(StrEnum):
     CONTRAST = "contrast"
     CONTRAST_UNPAIRED = "contrast-unpaired"
     XRAY_DEEP_NET = "xray-deep-net"
+    US_ANGLE_NET = "us-angle-net"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
@@ -35,6 +37,7 @@ _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.CONTRAST: ContrastRecipe,
     TrainableNetwork.CONTRAST_UNPAIRED: ContrastUnpairedRecipe,
     TrainableNetwork.XRAY_DEEP_NET: XrayDeepNetRecipe,
+    TrainableNetwork.US_ANGLE_NET: UsAngleRecipe,
 }
 
 
