@@ -154,6 +154,30 @@ def evaluate_fetal_slice(
     _study(run, output, quiet)
 
 
+@evaluate_app.command("slice-confidence")
+def evaluate_slice_confidence(
+    data: DataOption = _DATA,
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for slice_confidence_trials.csv and slice_confidence.md; continued if it exists."
+        ),
+    ] = Path("output/evaluation"),
+    slices: Annotated[int, typer.Option(help="Slices per brain.", min=1)] = 16,
+    device: DeviceOption = Device.AUTO,
+    seed: PosesSeedOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the constants of the slice job's confidence, on brains that no other study reports on."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.slice_confidence_study import run_slice_confidence_study
+
+        return run_slice_confidence_study(data, output, slices, device, seed, keep_going)
+
+    _study(run, output, quiet)
+
+
 @evaluate_app.command("fetal-networks")
 def evaluate_fetal_networks(
     data: DataOption = _DATA,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 from DeepRegistrationLib.workflows.soft_step import soft_step
 
-_CONSTANT, _BY_SIMILARITY, _BY_RIVAL, _BY_NET_DEG = -0.31, 18.7, -5.33, -0.06
+WEIGHTS = {"constant": -0.31, "similarity": 18.7, "rival": -5.33, "net": -0.06}
 """Logistic regression of "right within 10 degrees, up to the mirror" on 192 slices of twelve brains: nine
 of the atlas (four with T1 contrast, two stripped to the cortex), a template of another group, two with spina
 bifida. Of 16 failures it catches 88 % at 5 % false alarms, and as many of brains left out of the regression;
@@ -22,7 +22,7 @@ _RIVAL_HALF, _RIVAL_WIDTH = 0.98, 0.015
 _SIMILARITY_HALF, _SIMILARITY_WIDTH = 0.31, 0.015
 _SIZE_HALF, _SIZE_WIDTH = 0.16, 0.01
 """Beyond these hardly any slice was right: other evidence does not make up for them."""
-_FARTHEST_NET_DEG = 60.0
+FARTHEST_NET_DEG = 60.0
 """A net that is off tells no more when it is off by more."""
 _HIGH, _LOW = 0.8, 0.5
 
@@ -61,15 +61,15 @@ def judge_slice(evidence: SliceEvidence) -> Confidence:
         "rival": evidence.rival,
         "similarity": evidence.similarity,
         "size": abs(evidence.size_change),
-        "net": _TYPICAL["net"] if evidence.net_deg is None else min(evidence.net_deg, _FARTHEST_NET_DEG),
+        "net": _TYPICAL["net"] if evidence.net_deg is None else min(evidence.net_deg, FARTHEST_NET_DEG),
     }
-    weights = {"rival": _BY_RIVAL, "similarity": _BY_SIMILARITY, "net": _BY_NET_DEG}
+    weights = {name: WEIGHTS[name] for name in ("rival", "similarity", "net")}
     limits = {
         "rival": soft_step(-evidence.rival, -_RIVAL_HALF, _RIVAL_WIDTH),
         "similarity": soft_step(evidence.similarity, _SIMILARITY_HALF, _SIMILARITY_WIDTH),
         "size": soft_step(-known["size"], -_SIZE_HALF, _SIZE_WIDTH),
     }
-    together = _CONSTANT + sum(weight * known[name] for name, weight in weights.items())
+    together = WEIGHTS["constant"] + sum(weight * known[name] for name, weight in weights.items())
     value = soft_step(together, 0.0, 1.0) * math.prod(limits.values())
     lacking = dict.fromkeys(known, 0.0)
     for name, weight in weights.items():
