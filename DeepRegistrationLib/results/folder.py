@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,14 +19,17 @@ WARPED = "warped.nrrd"
 SEGMENTATION = "segmentation.seg.nrrd"
 MATCHING = "matching_atlas_slice.nrrd"
 SLICES = "slices.csv"
+DRR, XRAY = "drr", "xray"
+"""One image per radiograph: drr.nrrd, drr2.nrrd and so on, with `numbered`."""
 REPORT = "report.html"
 SCENE = "scene.mrb"
 
 _PICTURE = "picture-{}.png"
-_OTHER_JOBS = ("transform.h5", "drr.nrrd")
+_OTHER_JOBS = ("transform.h5",)
 _OURS = frozenset(
     (RESULT_JSON, TRANSFORM, WARPED, SEGMENTATION, MATCHING, SLICES, REPORT, SCENE, *_OTHER_JOBS)
 )
+_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY})[0-9]*\.nrrd")
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
 
@@ -33,6 +37,11 @@ _STALE_SECONDS = 3600.0
 def picture_file(name: str) -> str:
     """File name of a picture of the report, if it is wanted as a file too."""
     return _PICTURE.format(name)
+
+
+def numbered(stem: str, index: int) -> str:
+    """Name of what exists once per radiograph: drr, drr2, drr3 for the index 0, 1, 2."""
+    return stem if index == 0 else f"{stem}{index + 1}"
 
 
 def check_output_folder(folder: Path) -> None:
@@ -106,7 +115,8 @@ def _check_is_ours(folder: Path) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    return name in _OURS or name.startswith(_PICTURE.split("{")[0]) or name == ".DS_Store"
+    is_picture = name.startswith(_PICTURE.split("{")[0])
+    return name in _OURS or is_picture or bool(_OF_A_VIEW.fullmatch(name)) or name == ".DS_Store"
 
 
 def _move(temporary: Path, folder: Path) -> None:
