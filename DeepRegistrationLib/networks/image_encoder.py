@@ -100,6 +100,19 @@ class ImageEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.connected = nn.Linear(before * (image_size // 2 ** len(channels)) ** 2, embedding)
 
+    def begin_like(self, other: "ImageEncoder") -> None:
+        """Takes the weights of another encoder; the first channel is seen as all channels of the other one.
+
+        Args:
+            other: with the same layers; it may have another number of input channels. These show the same
+                image before the volume network is trained.
+        """
+        state = other.state_dict()
+        first = "layers.0.weight"
+        seen = torch.zeros_like(self.state_dict()[first])
+        seen[:, 0] = state[first].sum(1)
+        self.load_state_dict({**state, first: seen})
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Embeddings (B, E) of images (B, C, n, n), differentiable twice."""
         return self.connected(self.layers(_standardized(images)).flatten(1))

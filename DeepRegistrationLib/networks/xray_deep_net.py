@@ -8,6 +8,7 @@ from torch import nn
 
 from DeepRegistrationLib.networks.image_encoder import ImageEncoder
 from DeepRegistrationLib.networks.residual_volume_net import ResidualVolumeNet
+from DeepRegistrationLib.networks.xray_input import XrayInput
 
 Projection = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Channels (V, C, n, n, n) -> radiographs (B, C, r, r) and their pose-tangent images (B, C, 6, r, r)."""
@@ -39,6 +40,9 @@ class XrayDeepNet(nn.Module):
     | `ImageEncoder` of the target, with its mask | 64 |
     | mean squared difference | 1 |
 
+    The encoders share no weights but begin alike: before any training the same image has the same embedding,
+    and the similarity is one of images already.
+
     Two sizes are of use: the paper's (`grid_size` 128, `image_size` 128) and the default one for laptops.
 
     Source: Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020, figure 2.
@@ -64,11 +68,11 @@ class XrayDeepNet(nn.Module):
         embedding: int = 64,
     ) -> None:
         super().__init__()
-        self.grid_size, self.voxel_mm = grid_size, voxel_mm
-        self.image_size, self.pixel_mm = image_size, pixel_mm
+        self.sees = XrayInput(grid_size, voxel_mm, image_size, pixel_mm)
         self.volume_net = ResidualVolumeNet(volume_channels)
         self.moving_encoder = ImageEncoder(volume_channels[-1], image_size, image_channels, embedding)
         self.target_encoder = ImageEncoder(2, image_size, image_channels, embedding)
+        self.target_encoder.begin_like(self.moving_encoder)
 
     def forward(self, volumes: torch.Tensor, targets: torch.Tensor, project: Projection) -> PoseLoss:
         """Compares; value and gradient are differentiable in the weights while gradients are recorded.
@@ -80,7 +84,7 @@ class XrayDeepNet(nn.Module):
             project: of the poses in question.
         """
         learns = torch.is_grad_enabled()
-        images, tangents = project(self.volume_net(volumes).float())
+        images, tangents = project(self.volume_net(volumes).to(volumes.dtype))
         with torch.autocast(images.device.type, enabled=False):
             return self.compare(images, tangents, self.target_encoder(targets), learns)
 
