@@ -177,7 +177,7 @@ def _warm_up() -> None:
     import DeepRegistrationLib.job_runner  # noqa: F401
 
     if importlib.util.find_spec("matplotlib"):
-        from DeepRegistrationLib.report.pictures import convergence_picture
+        from DeepRegistrationLib.report.convergence import convergence_picture
 
         convergence_picture({"": [0.0, 1.0]})  # the first drawing loads the fonts
 

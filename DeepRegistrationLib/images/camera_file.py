@@ -71,14 +71,18 @@ def write_camera(camera: Camera, path: Path | str) -> None:
         camera: the camera.
         path: file to be written.
     """
-    content = {
+    Path(path).write_text(json.dumps(camera_content(camera), indent=1) + "\n", encoding="utf-8")
+
+
+def camera_content(camera: Camera) -> dict[str, object]:
+    """The entries of a camera file, as plain numbers and lists."""
+    return {
         "source_to_detector_mm": camera.source_to_detector_mm,
         "pixel_spacing_mm": list(camera.pixel_spacing_mm),
         "image_size_px": list(camera.image_size_px),
         "principal_point_px": list(camera.principal_point_px),
         "camera_from_world": camera.camera_from_world.tolist(),
     }
-    Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -57,9 +57,11 @@ class XrayCtFiles:
         ct_labels: labels on the grid of `ct`: bones that are visible in the radiographs.
         initial_pose: transform from the world of the cameras to the CT (.tfm, LPS: what ITK resamples with,
             as `transform.tfm` of an earlier result); None: the CT lies in the world as it is.
+        frames: which frame of each radiograph, from 0; None, or an empty tuple, where it has only one.
+        source_to_detector_mm: where a geometry does not tell it (calibrations of XMALab) [mm].
 
     Raises:
-        InputError: no radiograph, or camera files whose number does not fit.
+        InputError: no radiograph, or camera files or frames whose number does not fit.
     """
 
     ct: Path
@@ -67,6 +69,8 @@ class XrayCtFiles:
     geometries: tuple[Path | None, ...] = ()
     ct_labels: Path | None = None
     initial_pose: Path | None = None
+    frames: tuple[int | None, ...] = ()
+    source_to_detector_mm: float | None = None
 
     def __post_init__(self) -> None:
         if not self.xrays:
@@ -75,6 +79,11 @@ class XrayCtFiles:
             raise InputError(
                 f"{len(self.xrays)} radiographs and {len(self.geometries)} camera files were given. Give one "
                 "camera file for each radiograph, in the same order, or none where DICOM tags tell."
+            )
+        if self.frames and len(self.frames) != len(self.xrays):
+            raise InputError(
+                f"{len(self.xrays)} radiographs and {len(self.frames)} numbers of frames were given. Give "
+                "one for each radiograph, in the same order, or none."
             )
 
     @property
@@ -85,6 +94,10 @@ class XrayCtFiles:
     def geometry_of(self, view: int) -> Path | None:
         """Camera file of a view, counted from 0; None where DICOM tags have to tell."""
         return self.geometries[view] if self.geometries else None
+
+    def frame_of(self, view: int) -> int | None:
+        """Frame of a view, counted from 0; None where its file has only one."""
+        return self.frames[view] if self.frames else None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """The pictures of a report: before and after, checkerboard, labels on the subject, convergence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from DeepRegistrationLib.report.canvas import Panel, draw_panels
-from DeepRegistrationLib.report.curves import draw_curves
+from DeepRegistrationLib.report.convergence import convergence_pictures
 from DeepRegistrationLib.report.outlines import with_outlines
 from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.planes import (
@@ -37,14 +37,7 @@ def pictures_of(result: RegistrationResult, keep_going: Callable[[], object] = l
         The pictures in reading order; labels and convergence only if the result has labels and a history.
     """
     pictures = slice_pictures(result, keep_going) if result.matching else _volumes(result, keep_going)
-    history = {
-        stage: values
-        for stage, values in result.history.items()
-        if len(values) > 1 and np.isfinite(values).all()
-    }
-    if history:
-        pictures.append(convergence_picture(history))
-    return pictures
+    return pictures + convergence_pictures(result.history, "subject and atlas")
 
 
 def _volumes(result: RegistrationResult, keep_going: Callable[[], object]) -> list[Picture]:
@@ -126,22 +119,4 @@ def _labels(result: RegistrationResult, scene: _Scene) -> Picture:
         "Outlines of the atlas's labels, carried onto the subject by the transform; they should follow the "
         "subject's own edges.",
         draw_panels([("labels", scene.panels(panels))], scene.pixel_mm),
-    )
-
-
-def convergence_picture(history: Mapping[str, Sequence[float]]) -> Picture:
-    """Draws similarity against iteration.
-
-    Args:
-        history: stage -> similarity per iteration; at least one stage, each with at least two values.
-
-    Returns:
-        One plot per stage, side by side.
-    """
-    return Picture(
-        "convergence",
-        "Convergence",
-        "Similarity of subject and atlas while the pose is refined; higher is better, and a flat end means "
-        "that nothing is left to gain.",
-        draw_curves({f"similarity, {stage}": values for stage, values in history.items()}, "iteration"),
     )
