@@ -1,17 +1,16 @@
 """Gradient correlation: the mean of the correlations of the derivatives along columns and along rows.
 
-Edges of bone decide, slowly varying soft tissue hardly counts. Each derivative is weighted by how much of it
-the radiograph holds, so that an image without edges in one direction is judged by the other.
+Edges of bone decide, slowly varying soft tissue hardly counts.
 """
 
 import torch
 
-from DeepRegistrationLib.similarity.radiograph_correlation import correlated
+from DeepRegistrationLib.similarity.component_correlation import ComponentCorrelation
 from DeepRegistrationLib.similarity.radiograph_filters import derivative
-from DeepRegistrationLib.similarity.radiograph_measure import ChannelMeasure
+from DeepRegistrationLib.similarity.radiograph_measure import SumOfMeasures
 
 
-def gradient_correlation(fixed: torch.Tensor, mask: torch.Tensor) -> ChannelMeasure:
+def gradient_correlation(fixed: torch.Tensor, mask: torch.Tensor) -> SumOfMeasures:
     """Mean squared normalized correlation of both derivatives; negative ones count as none.
 
     Args:
@@ -21,5 +20,4 @@ def gradient_correlation(fixed: torch.Tensor, mask: torch.Tensor) -> ChannelMeas
     Source: Penney et al., "A comparison of similarity measures for use in 2-D-3-D medical image
         registration", IEEE TMI 17(4), 1998, section II-C; squared, so that it is a sum of squares.
     """
-    filters = [derivative(mask, axis)[0] for axis in (0, 1)]
-    return ChannelMeasure([correlated(fixed, features, 0.5) for features in filters])
+    return SumOfMeasures([ComponentCorrelation(fixed, derivative(mask, axis)[0]) for axis in (0, 1)])

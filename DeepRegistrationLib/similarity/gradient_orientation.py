@@ -6,11 +6,12 @@ difference of two such vectors is one minus the cosine of the angle between them
 
 import torch
 
+from DeepRegistrationLib.similarity.mixed_components import MixedComponents
 from DeepRegistrationLib.similarity.radiograph_filters import derivative
 from DeepRegistrationLib.similarity.radiograph_measure import PoseFit
 
 
-class GradientOrientation:
+def gradient_orientation(fixed: torch.Tensor, mask: torch.Tensor, edge: float = 0.5) -> MixedComponents:
     """Mean cosine of the angle between the edges of a radiograph and of projected images.
 
     Args:
@@ -22,20 +23,23 @@ class GradientOrientation:
     Source: regularized unit vectors of Haber and Modersitzki, "Intensity gradient based registration and
         fusion of multi-modal images", MICCAI 2006, signed because both images show attenuation.
     """
+    return MixedComponents(fixed, mask, _GradientOrientation(fixed, mask, edge))
 
-    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, edge: float = 0.5) -> None:
+
+class _GradientOrientation:
+    """Of single images (N, rows, columns)."""
+
+    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, edge: float) -> None:
         self._filters = [derivative(mask, axis)[0] for axis in (0, 1)]
         self._edge = edge
         self._fixed = self._directions(self._gradients(fixed[None]))[0]  # (1, P, 2)
         self._total = self._fixed.square().sum().clamp(min=1e-6)
 
     def similarity(self, images: torch.Tensor) -> torch.Tensor:
-        """See `RadiographMeasure`."""
         moving = self._directions(self._gradients(images))[0]
         return self._share(moving)
 
     def fit(self, images: torch.Tensor, tangents: torch.Tensor) -> PoseFit:
-        """See `RadiographMeasure`."""
         moving, length = self._directions(self._gradients(images))  # (N, P, 2), (N, P, 1)
         changes = self._gradients(tangents.flatten(0, 1)).unflatten(0, tangents.shape[:2])  # (N, S, P, 2)
         # of g / sqrt(g.g + e^2), with e held: (change - n (n . change)) / sqrt(g.g + e^2)

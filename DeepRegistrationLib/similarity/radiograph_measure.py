@@ -1,12 +1,14 @@
-"""What a similarity of radiographs hands to the optimizer of the pose, and how measures are put together."""
+"""What a similarity of radiographs hands to the optimizer of the pose, and the sum of several.
 
-from collections.abc import Callable, Sequence
+Projected images have components, such as bone and soft tissue. A radiograph shows them with weights of its
+own (tube voltage, contrast, tissue that moved), which every measure fits again for every pose.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-
-from DeepRegistrationLib.similarity.fit import LeastSquaresSimilarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,58 +32,42 @@ class RadiographMeasure(Protocol):
     """Similarity of one radiograph to projected images, indifferent to their brightness and contrast."""
 
     def similarity(self, images: torch.Tensor) -> torch.Tensor:
-        """(N,) from projected images (N, rows, columns)."""
+        """(N,) from projected images (N, C, rows, columns) of C components."""
         ...
 
     def fit(self, images: torch.Tensor, tangents: torch.Tensor) -> PoseFit:
         """Similarity and its expansion in the pose.
 
         Args:
-            images: (N, rows, columns); projected at N poses.
-            tangents: (N, S, rows, columns); their derivatives by the parameters of the pose.
+            images: (N, C, rows, columns); projected at N poses.
+            tangents: (N, C, S, rows, columns); their derivatives by the parameters of the pose.
         """
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Channel:
-    """One linear picture of a radiograph, and what compares it.
-
-    Attributes:
-        features: images (M, rows, columns) -> (M, P); linear: a filter, and the choice of pixels.
-        similarity: explains the features of the radiograph by those of the projected image.
-        variance: what `similarity` calls 1: sum of squares of the fixed features.
-        weight: share of the channel; those of a measure add up to 1.
-    """
-
-    features: Callable[[torch.Tensor], torch.Tensor]
-    similarity: LeastSquaresSimilarity
-    variance: torch.Tensor
-    weight: float
-
-
-class ChannelMeasure:
-    """Weighted mean of least-squares similarities of linearly filtered images.
+class SumOfMeasures:
+    """Weighted mean of measures of one radiograph.
 
     Args:
-        channels: at least one.
+        measures: at least one.
+        weights: share of each; None: equal shares.
     """
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
-        self.channels = tuple(channels)
+    def __init__(self, measures: Sequence[RadiographMeasure], weights: Sequence[float] | None = None) -> None:
+        self._measures = tuple(measures)
+        self._weights = tuple(weights or [1 / len(self._measures)] * len(self._measures))
 
     def similarity(self, images: torch.Tensor) -> torch.Tensor:
         """See `RadiographMeasure`."""
-        return sum(c.weight * c.similarity(c.features(images)).similarity for c in self.channels)
+        return sum(w * m.similarity(images) for w, m in zip(self._weights, self._measures, strict=True))
 
     def fit(self, images: torch.Tensor, tangents: torch.Tensor) -> PoseFit:
         """See `RadiographMeasure`."""
-        fits = [_channel_fit(channel, images, tangents) for channel in self.channels]
-        return sum_of_fits(fits, [channel.weight for channel in self.channels])
+        return sum_of_fits([measure.fit(images, tangents) for measure in self._measures], self._weights)
 
 
 def sum_of_fits(fits: Sequence[PoseFit], weights: Sequence[float]) -> PoseFit:
-    """Weighted sum of measures of the same poses: channels of one view, or several views.
+    """Weighted sum of measures of the same poses: of one view, or of several views.
 
     Args:
         fits: of N poses each.
@@ -93,15 +79,3 @@ def sum_of_fits(fits: Sequence[PoseFit], weights: Sequence[float]) -> PoseFit:
         gradient=sum(weight * fit.gradient for weight, fit in pairs),
         hessian=sum(weight * fit.hessian for weight, fit in pairs),
     )
-
-
-def _channel_fit(channel: Channel, images: torch.Tensor, tangents: torch.Tensor) -> PoseFit:
-    count, size = tangents.shape[:2]
-    both = torch.cat([images[:, None], tangents], 1)  # (N, 1 + S, rows, columns)
-    features = channel.features(both.flatten(0, 1)).unflatten(0, (count, 1 + size))  # (N, 1 + S, P)
-    fit = channel.similarity(features[:, 0])
-    columns = features[:, 1:].mT  # (N, P, S)
-    jacobian = columns * fit.slope[..., None]
-    hessian = jacobian.mT @ jacobian - fit.absorbed(columns)
-    gradient = (jacobian * fit.residual[..., None]).sum(1)
-    return PoseFit(fit.similarity, gradient / channel.variance, hessian / channel.variance)

@@ -6,6 +6,7 @@ derivatives only, as Gauss-Newton's.
 
 import torch
 
+from DeepRegistrationLib.similarity.mixed_components import MixedComponents
 from DeepRegistrationLib.similarity.mutual_information import MutualInformation
 from DeepRegistrationLib.similarity.radiograph_filters import pixels
 from DeepRegistrationLib.similarity.radiograph_measure import PoseFit
@@ -13,7 +14,7 @@ from DeepRegistrationLib.similarity.radiograph_measure import PoseFit
 _LOW, _HIGH = 0.01, 0.99
 
 
-class RadiographMutualInformation:
+def radiograph_mutual_information(fixed: torch.Tensor, mask: torch.Tensor, bins: int = 24) -> MixedComponents:
     """Normalized mutual information (H(fixed) + H(moving)) / H(fixed, moving) - 1.
 
     Args:
@@ -24,18 +25,22 @@ class RadiographMutualInformation:
     Source: measure as in `mutual_information.py`; curvature after Dowson and Bowden, "Mutual information for
         Lucas-Kanade tracking", IEEE TPAMI 30, 2008, with the terms of second derivatives left out.
     """
+    return MixedComponents(fixed, mask, _MutualInformation(fixed, mask, bins))
 
-    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, bins: int = 24) -> None:
+
+class _MutualInformation:
+    """Of single images (N, rows, columns)."""
+
+    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, bins: int) -> None:
         self._pixels = pixels(mask)
         there = self._pixels(fixed[None])
         self._measure = MutualInformation(_scaled(there)[0][0], torch.ones_like(there[0]), bins)
 
     def similarity(self, images: torch.Tensor) -> torch.Tensor:
-        """See `RadiographMeasure`."""
         return torch.stack([self._measure(values) for values in _scaled(self._pixels(images))[0]])
 
     def fit(self, images: torch.Tensor, tangents: torch.Tensor) -> PoseFit:
-        """See `RadiographMeasure`; brightest and darkest percent are held."""
+        """The brightest and the darkest percent are held."""
         moving, spread = _scaled(self._pixels(images))
         changes = self._pixels(tangents.flatten(0, 1)).unflatten(0, tangents.shape[:2]) / spread[:, None]
         fits = [self._one(values, change) for values, change in zip(moving, changes, strict=True)]

@@ -1,0 +1,259 @@
+"""Search for the pose of a volume before a camera over the whole range of possible starts.
+
+A shift across the beam hardly changes a radiograph, it only moves it. So orientations and depths alone are
+tried out: each is projected once, in the middle of a detector larger than the real one, and a correlation of
+all shifts (by Fourier transform) tells where on the radiograph it fits best. Four dimensions are searched by
+sampling, two are found exactly.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationLib.geometry.rigid import rigid_matrix
+from DeepRegistrationLib.geometry.rotations import geodesic_distance, matrix_from_rotation_vector
+from DeepRegistrationLib.images.radiograph import Radiograph
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.projection.projector import ProjectionSettings, project
+
+_CHUNK = 128
+# the anatomy may lie this near to the source, as part of the distance of the detector
+_NEAREST = 0.15
+
+
+@dataclass(frozen=True)
+class PoseRange:
+    """How far the start pose may be off: standard deviations of a normal distribution.
+
+    Attributes:
+        turn_rad: of each component of the rotation vector, about the middle of the anatomy.
+        shift_mm: along each axis.
+    """
+
+    turn_rad: float
+    shift_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Poses, the best first.
+
+    Attributes:
+        poses: (N, 4, 4) float64; world from volume.
+        scores: (N,); correlation with the radiograph they were found in.
+    """
+
+    poses: torch.Tensor
+    scores: torch.Tensor
+
+    def best(self, count: int) -> "Candidates":
+        """The first ones."""
+        return Candidates(self.poses[:count], self.scores[:count])
+
+
+class ShiftCorrelation:
+    """Normalized correlation of a masked radiograph with images at all shifts.
+
+    Args:
+        fixed: (rows, columns); filtered radiograph.
+        mask: (rows, columns) bool; where it counts.
+        shape_px: rows, columns of the moving images, at least as large.
+
+    Source: Padfield, "Masked object registration in the Fourier domain", IEEE TIP 21(5), 2012, with a mask of
+        the fixed image only.
+    """
+
+    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, shape_px: tuple[int, int]) -> None:
+        self._size = tuple(a + b for a, b in zip(fixed.shape, shape_px, strict=True))
+        weight = mask.to(fixed)
+        self._count = weight.sum()
+        centred = (fixed - (fixed * weight).sum() / self._count) * weight
+        self._norm = centred.norm().clamp(min=1e-12)
+        self._fixed, self._weight = (torch.fft.rfft2(image, self._size) for image in (centred, weight))
+
+    def __call__(self, moving: torch.Tensor) -> torch.Tensor:
+        """Correlation at all shifts.
+
+        Args:
+            moving: (N, rows, columns); zero outside.
+
+        Returns:
+            (N, rows, columns) of the sum of both sizes; entry (a, b): when pixel (r, c) of the moving image
+            lies on pixel (r + a, c + b) of the radiograph; negative shifts count from the end.
+        """
+        spectrum = torch.fft.rfft2(moving, self._size)
+        squares = torch.fft.rfft2(moving.square(), self._size)
+
+        def correlated(fixed: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return torch.fft.irfft2(fixed * other.conj(), self._size)
+
+        total, energy = correlated(self._weight, spectrum), correlated(self._weight, squares)
+        variance = energy - total.square() / self._count
+        # windows that hold next to nothing of the image would be divided by rounding errors
+        floor = 0.05 * energy.amax((1, 2), keepdim=True) + 1e-12
+        return correlated(self._fixed, spectrum) / (self._norm * variance.clamp(min=floor).sqrt())
+
+
+def search_poses(
+    volume: Volume,
+    radiograph: Radiograph,
+    start: np.ndarray,
+    centre_ras: np.ndarray,
+    pose_range: PoseRange,
+    count: int,
+    image_filter: Callable[[torch.Tensor], torch.Tensor],
+    seed: int,
+    advance: Callable[[float], None] = lambda fraction: None,
+) -> Candidates:
+    """Tries out orientations and depths in one view; the best shift of each is found by correlation.
+
+    Args:
+        volume: attenuation at a coarse resolution.
+        radiograph: at a coarse resolution.
+        start: (4, 4) float64; world from volume.
+        centre_ras: (3,); middle of the anatomy in the frame of the volume.
+        pose_range: how far the start may be off.
+        count: orientations tried out.
+        image_filter: images (N, rows, columns) -> the same, before they are compared.
+        seed: other numbers try out other orientations.
+        advance: told the fraction done; raises to stop.
+
+    Returns:
+        As many candidates as orientations, the best first.
+    """
+    camera, mask = radiograph.camera, radiograph.used()
+    rows, columns = camera.shape_px
+    # the anatomy may reach far beyond the detector
+    before = (rows // 2, columns // 2)
+    wide = camera.cropped((-before[1], -before[0]), (2 * columns, 2 * rows))
+    middle = _MiddleOfDetector(camera, start, centre_ras)
+    correlation = ShiftCorrelation(image_filter(radiograph.values[None])[0], mask, wide.shape_px)
+    shifts = _shift_of_entries(camera.shape_px, wide.shape_px, before)
+    allowed = middle.is_within(shifts, 3.5 * pose_range.shift_mm)
+    bases = middle.poses(*_samples(count, pose_range, seed))
+    values = volume.values[None, None]
+    poses, scores = [], []
+    for first in range(0, count, _CHUNK):
+        advance(first / count)
+        part = bases[first : first + _CHUNK]
+        images = project(values, volume.geometry, wide, part, ProjectionSettings())[:, 0]
+        found = torch.where(allowed.to(images.device), correlation(image_filter(images)), -1.0)
+        best, at = (x.cpu() for x in found.flatten(1).max(1))
+        poses.append(middle.shifted(part, shifts.flatten(0, 1)[at]))
+        scores.append(best)
+    order = torch.cat(scores).argsort(descending=True, stable=True)
+    return Candidates(torch.cat(poses)[order], torch.cat(scores)[order].double())
+
+
+def distinct(
+    candidates: Candidates, centre_ras: torch.Tensor, turn_rad: float, shift_mm: float
+) -> Candidates:
+    """Candidates without those that are near a better one.
+
+    Args:
+        candidates: the best first.
+        centre_ras: (3,); middle of the anatomy in the frame of the volume.
+        turn_rad: two poses are near each other when they differ by less than this turn,
+        shift_mm: and by less than this shift of the middle.
+    """
+    rotations, centres = candidates.poses[:, :3, :3], candidates.poses[:, :3, 3]
+    centres = centres + rotations @ centre_ras
+    near = geodesic_distance(rotations[:, None], rotations[None]) < turn_rad
+    near &= (centres[:, None] - centres[None]).norm(dim=-1) < shift_mm
+    kept: list[int] = []
+    taken = torch.zeros(len(near), dtype=torch.bool)
+    for index in range(len(near)):
+        if not taken[index]:
+            kept.append(index)
+            taken |= near[index]
+    return Candidates(candidates.poses[kept], candidates.scores[kept])
+
+
+class _MiddleOfDetector:
+    """Poses with the anatomy on the ray to the middle of the detector, and their turns about the source.
+
+    Args:
+        camera: of the radiograph.
+        start: (4, 4); world from volume.
+        centre_ras: (3,); middle of the anatomy in the frame of the volume.
+    """
+
+    def __init__(self, camera: Camera, start: np.ndarray, centre_ras: np.ndarray) -> None:
+        self._camera = camera
+        self._source = torch.from_numpy(camera.source_ras.copy())
+        self._centre = torch.from_numpy(np.array(centre_ras, dtype=np.float64))
+        start = torch.from_numpy(np.array(start, dtype=np.float64))
+        self._start_centre = start[:3, :3] @ self._centre + start[:3, 3]
+        middle_px = (np.array(camera.image_size_px) - 1) / 2
+        self._beam = self._rays(torch.from_numpy(middle_px)[None])[0]
+        towards = self._start_centre - self._source
+        self._distance = towards.norm()
+        # the start as it would look in the middle of the detector: turned there about the source
+        self._rotation = _shortest_turn(towards / self._distance, self._beam) @ start[:3, :3]
+
+    def poses(self, turns: torch.Tensor, depths_mm: torch.Tensor) -> torch.Tensor:
+        """(N, 4, 4); world from volume for turns (N, 3, 3) of the start and moves (N,) in depth [mm]."""
+        furthest = self._camera.source_to_detector_mm
+        distance = (self._distance + depths_mm).clamp(_NEAREST * furthest, furthest)
+        rotations = turns @ self._rotation
+        centres = self._source + distance[:, None] * self._beam
+        return rigid_matrix(rotations, centres - rotations @ self._centre)
+
+    def shifted(self, poses: torch.Tensor, shifts_px: torch.Tensor) -> torch.Tensor:
+        """(N, 4, 4); poses turned about the source so that their image moves by columns, rows (N, 2)."""
+        middle_px = torch.from_numpy((np.array(self._camera.image_size_px) - 1) / 2)
+        turns = _shortest_turn(self._beam, self._rays(middle_px + shifts_px))
+        about_source = rigid_matrix(turns, self._source - turns @ self._source)
+        return about_source @ poses
+
+    def is_within(self, shifts_px: torch.Tensor, shift_mm: float) -> torch.Tensor:
+        """(...) bool; shifts (..., 2) that leave the anatomy's middle near its start, across the beam."""
+        middle_px = torch.from_numpy((np.array(self._camera.image_size_px) - 1) / 2)
+        rays = self._rays((middle_px + shifts_px).reshape(-1, 2)).reshape(*shifts_px.shape[:-1], 3)
+        start = (self._start_centre - self._source) / self._distance
+        return torch.linalg.cross(rays, start.expand_as(rays)).norm(dim=-1) * self._distance < shift_mm
+
+    def _rays(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3); unit vectors from the source to pixels (N, 2)."""
+        points = torch.from_numpy(self._camera.ras_from_pixels(pixels.numpy()))
+        return torch.nn.functional.normalize(points - self._source, dim=-1)
+
+
+def _shift_of_entries(
+    fixed_px: tuple[int, int], moving_px: tuple[int, int], before_px: tuple[int, int]
+) -> torch.Tensor:
+    """(rows, columns, 2) float64; by how many columns and rows each entry of the correlation moves an image.
+
+    Args:
+        fixed_px: rows, columns of the radiograph.
+        moving_px: of the wide image.
+        before_px: by how much the wide image begins before the radiograph.
+    """
+    shifts = []
+    for fixed, moving, before in zip(fixed_px, moving_px, before_px, strict=True):
+        entry = torch.arange(fixed + moving, dtype=torch.float64)
+        # what does not fit into the radiograph has wrapped round: it is a negative shift
+        entry = torch.where(entry < fixed, entry, entry - (fixed + moving))
+        shifts.append(entry + before)
+    rows, columns = torch.meshgrid(*shifts, indexing="ij")
+    return torch.stack([columns, rows], -1)
+
+
+def _samples(count: int, pose_range: PoseRange, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turns (N, 3, 3) and moves in depth (N,), evenly spread over a normal distribution."""
+    sobol = torch.quasirandom.SobolEngine(4, scramble=True, seed=seed)
+    uniform = sobol.draw(count, dtype=torch.float64).clamp(1e-3, 1 - 1e-3)
+    normal = torch.special.ndtri(uniform)
+    return matrix_from_rotation_vector(normal[:, :3] * pose_range.turn_rad), normal[
+        :, 3
+    ] * pose_range.shift_mm
+
+
+def _shortest_turn(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """(..., 3, 3); rotation that carries one unit vector to another, about the axis across both."""
+    axis = torch.linalg.cross(first.expand_as(second), second)
+    sine, cosine = axis.norm(dim=-1, keepdim=True), (first * second).sum(-1, keepdim=True)
+    return matrix_from_rotation_vector(axis * torch.atan2(sine, cosine) / sine.clamp(min=1e-12))
