@@ -178,6 +178,26 @@ def evaluate_slice_confidence(
     _study(run, output, quiet)
 
 
+@evaluate_app.command("contrast-transfer")
+def evaluate_contrast_transfer(
+    data: DataOption = _DATA,
+    output: Annotated[
+        Path, typer.Option(help="Folder for contrast_transfer.md, its figure and its numbers as JSON.")
+    ] = Path("output/evaluation"),
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the signals that tissues have on T1.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare T1-weighted brains, made to look like T2, with their T2 (correlation, -1 to 1)."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.contrast_study import run_contrast_study
+
+        return run_contrast_study(data, output, device, seed, keep_going)
+
+    _study(run, output, quiet)
+
+
 @evaluate_app.command("fetal-networks")
 def evaluate_fetal_networks(
     data: DataOption = _DATA,
