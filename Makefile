@@ -68,6 +68,8 @@ evaluate: venv
 	$(BIN)/deepregistration evaluate other-objects --data $(DATA) --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate fetal-slice --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate contrast-transfer --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate slice-confidence --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark

@@ -1,6 +1,5 @@
 """Brains in poses that are known exactly: phantoms, drawn where they lie."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from DeepRegistrationLib.evaluation.known_subjects import KnownSubject
 from DeepRegistrationLib.evaluation.network_inputs import PosedBrain
 from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.models.catalog import CATALOG_FILE
 from DeepRegistrationLib.workflows.prepared_brain import prepare_brain
 from Testing.Lib.pictures import FAR, about, oblique_geometry, rotation
 
@@ -34,18 +32,6 @@ def one_unseen_week(tmp_path_factory):
     for week in (25, 26):
         for path in (BRAINS / "sta").glob(f"STA{week}*"):
             (folder / "sta" / path.name).symlink_to(path)
-    return folder
-
-
-@pytest.fixture
-def no_networks(tmp_path, monkeypatch):
-    """The folder of the networks in use, with an empty catalogue."""
-    folder = tmp_path / "models"
-    folder.mkdir()
-    shipped = Path(__file__).parents[3] / "Resources" / "Models" / CATALOG_FILE
-    content = {**json.loads(shipped.read_text("utf-8")), "models": []}
-    (folder / CATALOG_FILE).write_text(json.dumps(content), "utf-8")
-    monkeypatch.setenv("DEEPREGISTRATION_MODELS", str(folder))
     return folder
 
 

@@ -15,7 +15,6 @@ from DeepRegistrationLib.jobs.fetal_slice import (
 )
 from DeepRegistrationLib.workflows.fetal_slice import FetalSliceInputs, register
 from DeepRegistrationLib.workflows.fetal_slice_proposals import SLICE_NET
-from DeepRegistrationLib.workflows.fetal_slice_starts import net_is_installed
 from DeepRegistrationLib.workflows.result import Trust
 from Testing.Lib.workflows.phantom_slices import (
     SPACING_MM,
@@ -198,9 +197,7 @@ def test_the_baseline_of_the_paper_arrives_from_close_by(a_phantom_atlas):
 
 
 @pytest.mark.parametrize("method", [FetalSliceMethod.SLICE_NET, FetalSliceMethod.SVR_DEEP])
-def test_methods_of_the_network_say_when_it_is_not_installed(method, a_slice, a_phantom_atlas):
-    if net_is_installed():
-        pytest.skip("the slice net is installed here")
+def test_methods_of_the_network_say_when_it_is_not_installed(method, a_slice, a_phantom_atlas, no_networks):
     image, mask, _ = a_slice
     settings = FetalSliceSettings(gestational_age_weeks=28.0, method=method)
     with pytest.raises((RegistrationError, InputError), match=SLICE_NET):
