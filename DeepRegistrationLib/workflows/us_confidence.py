@@ -1,0 +1,110 @@
+"""How far the motion between two ultrasound frames may be trusted, and why.
+
+Frames that do not show the same tissue (shuffled, out of plane, speckle that has changed) still have a best
+fit; what gives them away is that it fits badly, that the angle is ill-determined there, and that refinement
+ran far from where the network or the search pointed.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from DeepRegistrationLib.workflows.result import Confidence, Trust
+
+_CONSTANT, _BY_CORRELATION, _BY_SIGMA, _BY_OVERLAP, _BY_ANGLE, _BY_SHIFT = -2.5, 10.0, -1.0, 0.0, -0.5, -0.3
+"""Logistic regression of "the angle is right within half a degree"; `deepregistration evaluate us-confidence`
+fits and prints these constants, from the validation subjects only."""
+_LARGEST = {"sigma": 3.0, "angle": 6.0, "shift": 10.0}
+"""Beyond these evidence tells no more [logarithm; degrees; % of the edge]."""
+_HIGH, _LOW = 0.8, 0.5
+
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """What a registration found out about one pair.
+
+    Attributes:
+        correlation: of the locally normalized frames at the answer, -1 to 1.
+        angle_sigma_deg: expected error of the angle from the residual [degrees].
+        overlap: share of the sector that both frames show, 0 to 1.
+        angle_change_deg: how far refinement turned from its start [degrees].
+        shift_change: how far it moved [% of the image's edge].
+    """
+
+    correlation: float
+    angle_sigma_deg: float
+    overlap: float
+    angle_change_deg: float
+    shift_change: float
+
+    def numbers(self) -> np.ndarray:
+        """(5,); the evidence as the regression takes it."""
+        sigma = math.log(max(self.angle_sigma_deg, 1e-4) / 0.05)
+        return np.array(
+            [
+                self.correlation,
+                min(sigma, _LARGEST["sigma"]),
+                self.overlap,
+                min(self.angle_change_deg, _LARGEST["angle"]),
+                min(self.shift_change, _LARGEST["shift"]),
+            ]
+        )
+
+
+def judge_pair(evidence: PairEvidence) -> Confidence:
+    """Confidence in the motion between two frames.
+
+    Args:
+        evidence: what is known about it.
+
+    Returns:
+        Value, word and reason.
+    """
+    weights = np.array([_BY_CORRELATION, _BY_SIGMA, _BY_OVERLAP, _BY_ANGLE, _BY_SHIFT])
+    value = 1 / (1 + math.exp(-max(min(_CONSTANT + float(weights @ evidence.numbers()), 40), -40)))
+    if value >= _LOW:
+        trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE
+        reason = (
+            f"the frames fit (correlation {evidence.correlation:.2f}), the angle is certain to about "
+            f"{evidence.angle_sigma_deg:.2g} degrees."
+        )
+    else:
+        trust = Trust.LOW
+        reason = (
+            f"the frames hardly fit (correlation {evidence.correlation:.2f}): they may show different "
+            "places, or the speckle has changed too much. Take frames that follow each other more closely."
+        )
+    return Confidence(value, trust, reason, {name: float(of) for name, of in asdict(evidence).items()})
+
+
+def judge_frames(pairs: tuple[Confidence, ...], chosen: tuple[int, int]) -> Confidence:
+    """Confidence in a whole result.
+
+    Args:
+        pairs: of each pair of consecutive frames.
+        chosen: indices of the two pairs of the triplet that is reported.
+
+    Returns:
+        For three frames that of the worse pair; for a sweep the share of pairs that may be trusted.
+    """
+    if len(pairs) == 2:
+        return min((pairs[index] for index in chosen), key=lambda entry: entry.value)
+    values = np.array([entry.value for entry in pairs])
+    refused = int((values < _LOW).sum())
+    value = float(values.mean())
+    evidence = {"pairs": float(len(pairs)), "refused": float(refused), "lowest": float(values.min())}
+    if refused == 0:
+        reason = f"all {len(pairs)} motions between consecutive frames fit."
+    else:
+        which = ", ".join(f"{k}-{k + 1}" for k in np.nonzero(values < _LOW)[0][:6])
+        more = ", ..." if refused > 6 else ""
+        reason = (
+            f"{refused} of {len(pairs)} motions were refused (frames {which}{more}); the chain takes them "
+            "as no motion."
+        )
+    share = 1 - refused / len(pairs)
+    trust = Trust.LOW if share < 0.5 else (Trust.HIGH if refused == 0 and value >= _HIGH else Trust.MODERATE)
+    if trust == Trust.LOW:
+        value = min(value, _LOW - 0.01)
+    return Confidence(value, trust, reason, evidence)

@@ -1,0 +1,119 @@
+"""Motions of many pairs of ultrasound frames, by each of the methods."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationLib.images.us_texture import locally_normalized
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
+from DeepRegistrationLib.models.catalog import ModelStamp, find_model, model_catalog
+from DeepRegistrationLib.models.load import load_model
+from DeepRegistrationLib.networks.us_angle_net import SIZE, UsAngleNet
+from DeepRegistrationLib.optimize.us_intensity import intensity_registration
+from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
+from DeepRegistrationLib.optimize.us_phase_correlation import phase_correlation
+from DeepRegistrationLib.optimize.us_refinement import PairFit, UsRefinementSettings, refine_pairs
+from DeepRegistrationLib.optimize.us_search import search_pairs
+
+ANGLE_NET = "us-angle-net"
+"""Name in the catalogue of models."""
+_LOOKS = 3
+_FROM_NETWORK = UsRefinementSettings(sizes=(64, 128), iterations=(5, 4))
+_FROM_SEARCH = UsRefinementSettings()
+_AS_IT_IS = UsRefinementSettings(sizes=(128,), iterations=(0,))
+Advance = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class PairAnswer:
+    """Motions with their fit and where they started.
+
+    Attributes:
+        fit: motion and fit of P pairs.
+        start: what the network or the search said; the motion itself for the other methods.
+        models: networks that took part.
+    """
+
+    fit: PairFit
+    start: PairMotion
+    models: tuple[ModelStamp, ...]
+
+
+def resolved(method: UsAnglesMethod) -> UsAnglesMethod:
+    """The method that "auto" means here."""
+    if method != UsAnglesMethod.AUTO:
+        return method
+    there = ANGLE_NET in model_catalog()
+    return UsAnglesMethod.NETWORK_REFINE if there else UsAnglesMethod.SEARCH_REFINE
+
+
+def register_pairs(
+    pairs: FramePairs,
+    method: UsAnglesMethod,
+    advance: Advance = lambda fraction: None,
+    network: UsAngleNet | None = None,
+) -> PairAnswer:
+    """Registers all pairs.
+
+    Args:
+        pairs: P pairs on 128 x 128 pixels.
+        method: not "auto".
+        advance: told the fraction done; raises to stop.
+        network: instead of the installed one.
+
+    Returns:
+        Motions; methods without refinement are told how well they fit at full resolution too.
+
+    Raises:
+        RegistrationError: the network is not installed.
+    """
+    models: tuple[ModelStamp, ...] = ()
+    if method in (UsAnglesMethod.NETWORK, UsAnglesMethod.NETWORK_REFINE):
+        if network is None:
+            network, stamp = _installed(pairs.moving.device)
+            models = (stamp,)
+        start = network_motion(network, pairs)
+        settings = _FROM_NETWORK if method == UsAnglesMethod.NETWORK_REFINE else _AS_IT_IS
+    elif method == UsAnglesMethod.SEARCH_REFINE:
+        start, settings = search_pairs(pairs), _FROM_SEARCH
+    elif method == UsAnglesMethod.PHASE_CORRELATION:
+        start, settings = phase_correlation(pairs), _AS_IT_IS
+    else:
+        start, settings = intensity_registration(pairs, advance), _AS_IT_IS
+    return PairAnswer(refine_pairs(pairs, start, settings, advance), start, models)
+
+
+def network_motion(network: UsAngleNet, pairs: FramePairs, looks: int = _LOOKS) -> PairMotion:
+    """What the network says; each further look sees the pair with the moving frame brought back.
+
+    Args:
+        network: in evaluation mode.
+        pairs: P pairs on 64 x 64 pixels, or more that can be halved to that.
+        looks: at least 1.
+    """
+    small = pairs.of_size(SIZE)
+    fixed = locally_normalized(small.fixed, small.mask)
+    motion, moving, seen = PairMotion.none(small), small.moving, small.mask.expand(len(small), -1, -1, -1)
+    for look in range(looks):
+        if look:
+            both = torch.cat([small.moving, small.mask.expand(len(small), -1, -1, -1)], 1)
+            moving, seen = brought_back(both, motion).split(1, 1)
+            # outside what was seen there is nothing, in both frames
+            seen = (seen > 0.99).to(moving.dtype) * small.mask
+            moving = moving * seen
+        images = torch.cat([locally_normalized(moving, seen), fixed * seen], 1)
+        said = network(images)
+        # moving = motion (said (fixed)): the brought-back frame lies between
+        motion = motion.after(PairMotion(said.angle, said.shift))
+    return motion
+
+
+def _installed(device: torch.device) -> tuple[UsAngleNet, ModelStamp]:
+    if ANGLE_NET not in model_catalog():
+        raise RegistrationError(
+            f"The network '{ANGLE_NET}' is not installed, so this method cannot be used. Choose "
+            f"'{UsAnglesMethod.SEARCH_REFINE}', which needs no network, or 'auto'."
+        )
+    return load_model(ANGLE_NET, device), find_model(ANGLE_NET).stamp
