@@ -22,6 +22,7 @@ class Network(StrEnum):
     CONTRAST_UNPAIRED = "contrast-unpaired"
     XRAY_DEEP_NET = "xray-deep-net"
     US_ANGLE_NET = "us-angle-net"
+    US_TRIPLET_NET = "us-triplet-net"
 
 
 def train(

@@ -15,6 +15,7 @@ from DeepRegistrationLib.training.pose_net_recipe import PoseNetRecipe
 from DeepRegistrationLib.training.recipe import Recipe
 from DeepRegistrationLib.training.slice_net_recipe import SliceNetRecipe
 from DeepRegistrationLib.training.us_angle_recipe import UsAngleRecipe
+from DeepRegistrationLib.training.us_triplet_recipe import UsTripletRecipe
 from DeepRegistrationLib.training.xray_deep_net_recipe import XrayDeepNetRecipe
 
 
@@ -28,6 +29,7 @@ class TrainableNetwork(StrEnum):
     CONTRAST_UNPAIRED = "contrast-unpaired"
     XRAY_DEEP_NET = "xray-deep-net"
     US_ANGLE_NET = "us-angle-net"
+    US_TRIPLET_NET = "us-triplet-net"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
@@ -38,6 +40,7 @@ _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.CONTRAST_UNPAIRED: ContrastUnpairedRecipe,
     TrainableNetwork.XRAY_DEEP_NET: XrayDeepNetRecipe,
     TrainableNetwork.US_ANGLE_NET: UsAngleRecipe,
+    TrainableNetwork.US_TRIPLET_NET: UsTripletRecipe,
 }
 
 
