@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from DeepRegistrationLib.console import run_to_exit_code, say
-from DeepRegistrationLib.jobs.fetal_volume import Device
-from DeepRegistrationLib.jobs.job import Job
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.jobs.job import ExitCode, Job
 from DeepRegistrationLib.progress import Report
 
 IMAGE = "NIfTI, NRRD, MetaImage or a folder with one DICOM series"
@@ -56,5 +57,28 @@ def run_and_exit(describe: Callable[[], Job], print_json: bool, quiet: bool) -> 
         else:
             say(f"{outcome.message}\nResult: {outcome.output_folder}")
         return int(outcome.exit_code)
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+def run_study(run: Callable[[Report], Path], output: Path, quiet: bool) -> NoReturn:
+    """Runs a study that keeps what it has measured, shows its tables and ends the program.
+
+    Args:
+        run: receives the report and returns the file with the tables.
+        output: folder that the study writes into.
+        quiet: no progress.
+
+    Raises:
+        typer.Exit: always.
+    """
+
+    def work(keep_going: Report) -> int:
+        try:
+            say(run(keep_going).read_text(encoding="utf-8"))
+        except Cancelled:
+            say(f"Stopped. What was measured is kept in '{output}'; the same command goes on with it.")
+            return ExitCode.CANCELLED
+        return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))

@@ -1,13 +1,13 @@
 """Command line of the studies: accuracy (`evaluate`) and time (`benchmark`)."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from DeepRegistrationLib.cli_options import run_study
+from DeepRegistrationLib.cli_xray_study import evaluate_xray_ct
 from DeepRegistrationLib.console import run_to_exit_code, say
-from DeepRegistrationLib.errors import Cancelled
 from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
@@ -42,23 +42,12 @@ _DATA = Path("../shared/data/fetal-brain")
 _METHODS = "Methods to compare; repeat for several. Default: those whose networks are installed."
 
 
-def _study(run: Callable[[Report], Path], output: Path, quiet: bool) -> NoReturn:
-    """Runs a study that keeps what it has measured, and shows its tables."""
-
-    def work(keep_going: Report) -> int:
-        try:
-            say(run(keep_going).read_text(encoding="utf-8"))
-        except Cancelled:
-            say(f"Stopped. What was measured is kept in '{output}'; the same command goes on with it.")
-            return ExitCode.CANCELLED
-        return ExitCode.DONE
-
-    raise typer.Exit(run_to_exit_code(work, quiet))
-
-
 @evaluate_app.callback()
 def evaluate() -> None:
     """Accuracy: the tables and figures of the read-me."""
+
+
+evaluate_app.command("xray-ct")(evaluate_xray_ct)
 
 
 @benchmark_app.callback()
@@ -109,7 +98,7 @@ def evaluate_fetal_volume(
         )
         return run_study(data, output, settings, keep_going)
 
-    _study(run, output, quiet)
+    run_study(run, output, quiet)
 
 
 @evaluate_app.command("fetal-slice")
@@ -151,7 +140,7 @@ def evaluate_fetal_slice(
         )
         return run_slice_study(data, output, settings, keep_going)
 
-    _study(run, output, quiet)
+    run_study(run, output, quiet)
 
 
 @evaluate_app.command("slice-confidence")
@@ -175,7 +164,7 @@ def evaluate_slice_confidence(
 
         return run_slice_confidence_study(data, output, slices, device, seed, keep_going)
 
-    _study(run, output, quiet)
+    run_study(run, output, quiet)
 
 
 @evaluate_app.command("contrast-transfer")
@@ -195,7 +184,7 @@ def evaluate_contrast_transfer(
 
         return run_contrast_study(data, output, device, seed, keep_going)
 
-    _study(run, output, quiet)
+    run_study(run, output, quiet)
 
 
 @evaluate_app.command("fetal-networks")
@@ -248,7 +237,7 @@ def evaluate_fetal_networks(
         )
         return network_study.run_network_study(data, output, settings, keep_going)
 
-    _study(run, output, quiet)
+    run_study(run, output, quiet)
 
 
 @evaluate_app.command("other-objects")

@@ -101,8 +101,25 @@ def caught_share(
     Returns:
         0 to 1; NaN if nothing failed, or nothing succeeded.
     """
+    errors_deg = np.asarray(list(rotation_errors_deg), dtype=np.float64)
+    return caught_share_of(confidences, errors_deg <= FAILURE_DEG, false_alarms)
+
+
+def caught_share_of(
+    confidences: Iterable[float], is_good: Iterable[bool], false_alarms: float = FALSE_ALARMS
+) -> float:
+    """The same where something else says which results are good.
+
+    Args:
+        confidences: of each result, 0 to 1.
+        is_good: of each result.
+        false_alarms: share of the good results that may be mistaken for failures.
+
+    Returns:
+        0 to 1; NaN if nothing failed, or nothing succeeded.
+    """
     confidence = np.asarray(list(confidences), dtype=np.float64)
-    good = np.asarray(list(rotation_errors_deg), dtype=np.float64) <= FAILURE_DEG
+    good = np.asarray(list(is_good), dtype=bool)
     if good.all() or not good.any():
         return math.nan
     of_good = np.sort(confidence[good])

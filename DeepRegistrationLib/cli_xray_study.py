@@ -1,0 +1,65 @@
+"""Command line of the study of CT and radiographs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from DeepRegistrationLib.cli_options import DeviceOption, QuietOption, run_study
+from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod
+from DeepRegistrationLib.progress import Report
+
+
+def evaluate_xray_ct(
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder with the public CTs: pelvis-fracture, x2s, totalseg."),
+    ] = Path("../shared/data/ct-bone"),
+    output: Annotated[
+        Path,
+        typer.Option(help="Folder for xray_trials.csv, xray_ct.md and the figures; continued if it exists."),
+    ] = Path("output/evaluation"),
+    target: Annotated[
+        list[XrayTarget] | None,
+        typer.Option(
+            help="What is registered to: drr (as in the paper), realistic (simulated radiograph), two-views; "
+            "repeat for several. Default: all."
+        ),
+    ] = None,
+    method: Annotated[
+        list[XrayCtMethod] | None,
+        typer.Option(
+            help="Methods to compare; repeat for several. Default: those whose networks are installed."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Pairs of poses per CT.", min=1)] = 150,
+    ct: Annotated[
+        list[str] | None, typer.Option(help="Name of a CT; repeat for several. Default: all.")
+    ] = None,
+    join: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of the same study, whose trials are taken over; repeat for several."),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the poses.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Register CTs to radiographs in known poses, as the paper does; write the tables [degrees, mm]."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.xray_ct_study import XrayStudySettings, run_xray_study
+
+        settings = XrayStudySettings(
+            targets=tuple(target or XrayTarget),
+            methods=tuple(method) if method else None,
+            trials=trials,
+            cts=tuple(ct) if ct else None,
+            device=device,
+            seed=seed,
+            join=tuple(join or ()),
+        )
+        return run_xray_study(data, output, settings, keep_going)
+
+    run_study(run, output, quiet)

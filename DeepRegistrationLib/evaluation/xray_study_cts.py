@@ -1,0 +1,109 @@
+"""A CT of the study with its bones, the paper's C-arm around it, and radiographs at known poses."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.data.xray_poses import XrayPoseSettings, random_poses
+from DeepRegistrationLib.data.xray_split import XrayCt
+from DeepRegistrationLib.geometry.c_arm import CArm
+from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationLib.images.radiograph import Radiograph
+from DeepRegistrationLib.images.read import read_volume
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
+from DeepRegistrationLib.projection.projector import project_volume
+
+SOURCE_TO_DETECTOR_MM, BEFORE_DETECTOR_MM = 1020.0, 400.0
+PIXELS, PIXEL_MM = 128, 2.328
+"""The paper's C-arm: 1536 x 1536 pixels of 0.194 mm, averaged down."""
+PAPER_POSES = XrayPoseSettings(rotation_deg=20.0, translation_mm=37.5)
+_BONE_HU = 250.0
+_POINTS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class StudyCt:
+    """A CT and what the study has to know of it.
+
+    Attributes:
+        name: for tables.
+        ct: [HU].
+        labels: bones; None where there are none.
+        points_ras: (N, 3) float64; points of the bones, evenly drawn [mm].
+        bone_only: no soft tissue in the CT.
+    """
+
+    name: str
+    ct: Volume
+    labels: Volume | None
+    points_ras: np.ndarray
+    bone_only: bool
+
+    @property
+    def middle_ras(self) -> np.ndarray:
+        """(3,); middle of the bones: the isocentre [mm]."""
+        return self.points_ras.mean(0)
+
+
+def load_study_ct(entry: XrayCt, folder: Path) -> StudyCt:
+    """Reads a CT of the collection.
+
+    Args:
+        entry: which one.
+        folder: of the CTs (`ct-bone`).
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    path, labels_path = entry.paths(folder)
+    ct = read_volume(path)
+    labels = read_volume(labels_path, labels=True) if labels_path else None
+    return study_ct(entry.name, ct, labels, entry.bone_only)
+
+
+def study_ct(name: str, ct: Volume, labels: Volume | None, bone_only: bool = False) -> StudyCt:
+    """The same from images in memory."""
+    bone = labels.values != 0 if labels is not None else ct.values > _BONE_HU
+    kji = torch.nonzero(bone).cpu().numpy()
+    chosen = kji[np.random.default_rng(0).choice(len(kji), min(_POINTS, len(kji)), replace=False)]
+    matrix = ct.geometry.ras_from_ijk
+    points = chosen[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
+    return StudyCt(name, ct, labels, points, bone_only)
+
+
+def paper_camera(middle_ras: np.ndarray, primary_deg: float = 0.0) -> Camera:
+    """The paper's C-arm about a point; at 0 degrees from back to front, at 90 from right to left."""
+    size = (PIXELS, PIXELS)
+    isocentre_mm = SOURCE_TO_DETECTOR_MM - BEFORE_DETECTOR_MM
+    c_arm = CArm(SOURCE_TO_DETECTOR_MM, isocentre_mm, primary_deg, 0.0, (PIXEL_MM, PIXEL_MM), size)
+    return c_arm.camera(middle_ras)
+
+
+def draw_poses(study: StudyCt, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """True poses and start poses, independent of each other, about the middle of the bones.
+
+    Args:
+        study: the CT.
+        count: number of pairs; the first ones are the same whatever the count.
+        seed: of the draw.
+
+    Returns:
+        (true, start) pairs of world from CT (4, 4) float64.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    about = np.eye(4)
+    about[:3, 3] = study.middle_ras
+    pairs = []
+    for _ in range(count):
+        true, start = random_poses(2, PAPER_POSES, generator).numpy()
+        pairs.append((about @ true @ np.linalg.inv(about), about @ start @ np.linalg.inv(about)))
+    return pairs
+
+
+def drr_target(study: StudyCt, camera: Camera, world_from_ct: np.ndarray, name: str) -> Radiograph:
+    """The DRR of the whole CT at a pose, as a radiograph."""
+    attenuation = study.ct.with_values(attenuation_from_hu(study.ct.values))
+    return Radiograph(project_volume(attenuation, camera, world_from_ct), camera, None, name)
