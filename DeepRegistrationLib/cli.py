@@ -30,6 +30,7 @@ from DeepRegistrationLib.cli_options import (
 )
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
+from DeepRegistrationLib.cli_us_angles import us_angles
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.fetal_volume import (
     Device,
@@ -136,6 +137,7 @@ def fetal_volume(
 
 
 app.command("fetal-slice")(fetal_slice)
+app.command("us-angles")(us_angles)
 
 
 @app.command()

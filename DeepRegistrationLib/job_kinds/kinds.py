@@ -2,9 +2,11 @@
 
 from DeepRegistrationLib.job_kinds.fetal import FETAL_SLICE, FETAL_VOLUME
 from DeepRegistrationLib.job_kinds.steps import JobSteps
+from DeepRegistrationLib.job_kinds.us_angles import US_ANGLES
 from DeepRegistrationLib.jobs.job import JobKind
 
 KINDS: dict[JobKind, JobSteps] = {
     JobKind.FETAL_VOLUME: FETAL_VOLUME,
     JobKind.FETAL_SLICE: FETAL_SLICE,
+    JobKind.US_ANGLES: US_ANGLES,
 }

@@ -11,10 +11,11 @@ from pathlib import Path
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
+from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 
-JobFiles = FetalVolumeFiles | FetalSliceFiles | XrayCtFiles
-JobSettings = FetalVolumeSettings | FetalSliceSettings | XrayCtSettings
+JobFiles = FetalVolumeFiles | FetalSliceFiles | XrayCtFiles | UsAnglesFiles
+JobSettings = FetalVolumeSettings | FetalSliceSettings | XrayCtSettings | UsAnglesSettings
 
 
 class JobKind(StrEnum):
@@ -23,6 +24,7 @@ class JobKind(StrEnum):
     FETAL_VOLUME = "fetal-volume"
     FETAL_SLICE = "fetal-slice"
     XRAY_CT = "xray-ct"
+    US_ANGLES = "us-angles"
 
 
 class ExitCode(IntEnum):
@@ -40,6 +42,7 @@ _CONTENT: dict[JobKind, tuple[type, type]] = {
     JobKind.FETAL_VOLUME: (FetalVolumeFiles, FetalVolumeSettings),
     JobKind.FETAL_SLICE: (FetalSliceFiles, FetalSliceSettings),
     JobKind.XRAY_CT: (XrayCtFiles, XrayCtSettings),
+    JobKind.US_ANGLES: (UsAnglesFiles, UsAnglesSettings),
 }
 
 

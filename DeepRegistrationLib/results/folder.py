@@ -19,6 +19,7 @@ WARPED = "warped.nrrd"
 SEGMENTATION = "segmentation.seg.nrrd"
 MATCHING = "matching_atlas_slice.nrrd"
 SLICES = "slices.csv"
+ANGLES, FRAMES = "angles.csv", "frames.igs.mha"
 DRR, XRAY = "drr", "xray"
 """One image per radiograph: drr.nrrd, drr2.nrrd and so on, with `numbered`."""
 REPORT = "report.html"
@@ -27,7 +28,19 @@ SCENE = "scene.mrb"
 _PICTURE = "picture-{}.png"
 _OTHER_JOBS = ("transform.h5",)
 _OURS = frozenset(
-    (RESULT_JSON, TRANSFORM, WARPED, SEGMENTATION, MATCHING, SLICES, REPORT, SCENE, *_OTHER_JOBS)
+    (
+        RESULT_JSON,
+        TRANSFORM,
+        WARPED,
+        SEGMENTATION,
+        MATCHING,
+        SLICES,
+        REPORT,
+        SCENE,
+        ANGLES,
+        FRAMES,
+        *_OTHER_JOBS,
+    )
 )
 _OF_A_VIEW = re.compile(rf"({DRR}|{XRAY})[0-9]*\.nrrd")
 # longer than any job writes; what is older was left by a killed process

@@ -1,0 +1,147 @@
+"""The job that finds the angles between ultrasound frames."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.geometry.us_calibration import UltrasoundCalibration
+from DeepRegistrationLib.images.read_ultrasound import read_triplet, read_ultrasound
+from DeepRegistrationLib.images.ultrasound_frames import UltrasoundFrames
+from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
+from DeepRegistrationLib.images.us_plus_config import PlusConfiguration, read_plus_configuration
+from DeepRegistrationLib.images.write import write_nrrd
+from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
+from DeepRegistrationLib.jobs.job import Job
+from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
+from DeepRegistrationLib.report.picture import Picture
+from DeepRegistrationLib.report.us_sections import us_sections
+from DeepRegistrationLib.results import folder as names
+from DeepRegistrationLib.results.result_parts import ResultParts
+from DeepRegistrationLib.results.us_entries import us_entries, write_angles
+from DeepRegistrationLib.workflows import us_angles
+from DeepRegistrationLib.workflows.result import Trust
+from DeepRegistrationLib.workflows.us_aligned import (
+    aligned_frames,
+    as_stored,
+    as_volume,
+    reference_from_pixel,
+)
+from DeepRegistrationLib.workflows.us_result import UsAnglesInputs, UsAnglesResult
+
+FRAME_DISTANCE_MM = 0.5
+"""Between frames in frames.igs.mha: a registration within the image does not tell it; about what hands do."""
+
+
+def _read(job: Job, advance: Callable[[float], None]) -> Case:
+    files, settings = job.files, job.settings
+    if job.outputs.scene:
+        raise InputError("A scene file is not made of ultrasound frames. Leave out the scene.")
+    frames = read_triplet(files.frames) if files.frames else read_ultrasound(files.sequence)
+    advance(0.7)
+    configuration = None if files.calibration is None else read_plus_configuration(files.calibration)
+    frames, calibration = _with_pixel_size(frames, configuration, settings)
+    mask = _mask(files, configuration, tuple(frames.values.shape[1:]))
+    return Case(UsAnglesInputs(frames, calibration, mask), lambda result: _files_used(files))
+
+
+def _with_pixel_size(
+    frames: UltrasoundFrames, configuration: PlusConfiguration | None, settings: UsAnglesSettings
+) -> tuple[UltrasoundFrames, UltrasoundCalibration | None]:
+    """What is entered comes first, then the calibration, then the file."""
+    calibration = None if configuration is None else configuration.calibration
+    if settings.pixel_size_mm is not None:
+        if calibration is not None and not np.allclose(
+            settings.pixel_size_mm, calibration.scale_mm, rtol=0.02
+        ):
+            sx, sy = calibration.scale_mm
+            entered = " x ".join(f"{edge:g}" for edge in settings.pixel_size_mm)
+            raise InputError(
+                f"The pixel size entered ({entered} mm) is not that of the calibration ({sx:.4g} x "
+                f"{sy:.4g} mm). Leave one of them out."
+            )
+        return frames.with_spacing(settings.pixel_size_mm, "entered"), calibration
+    if calibration is not None:
+        return frames.with_spacing(calibration.scale_mm, calibration.name), calibration
+    if configuration is not None and configuration.spacing_mm is not None:
+        return frames.with_spacing(
+            configuration.spacing_mm, "scan conversion of the PLUS configuration"
+        ), None
+    return frames, None
+
+
+def _mask(
+    files: UsAnglesFiles, configuration: PlusConfiguration | None, shape: tuple[int, int]
+) -> torch.Tensor | None:
+    """The user's mask, else the clip rectangle of the PLUS configuration where it cuts something off."""
+    if files.mask is not None:
+        return read_ultrasound(files.mask).values[0] > 0
+    clip = None if configuration is None else configuration.clip_px
+    if clip is None or clip[2:] == shape[::-1]:
+        return None
+    column, row, columns, rows = clip
+    mask = torch.zeros(shape, dtype=torch.bool)
+    mask[max(row, 0) : row + rows, max(column, 0) : column + columns] = True
+    return mask if bool(mask.any()) else None
+
+
+def _files_used(files: UsAnglesFiles) -> dict[str, Path]:
+    paths: dict[str, Path | None] = {
+        "sequence": files.sequence,
+        "calibration": files.calibration,
+        "mask": files.mask,
+    }
+    paths |= dict(zip(("before", "middle", "after"), files.frames, strict=False))
+    return {role: path for role, path in paths.items() if path is not None}
+
+
+def _parts(result: UsAnglesResult, job: Job) -> ResultParts:
+    files = {names.ANGLES: partial(write_angles, result), names.FRAMES: partial(_write_frames, result)}
+    if job.outputs.warped:
+        files[names.WARPED] = partial(_write_aligned, result)
+    return ResultParts(
+        "Angles between ultrasound frames", files, partial(_draw, result), us_entries(result), us_sections
+    )
+
+
+def _write_aligned(result: UsAnglesResult, path: Path) -> None:
+    write_nrrd(as_volume(aligned_frames(result), result, "aligned frames"), path)
+
+
+def _write_frames(result: UsAnglesResult, path: Path) -> None:
+    """Frames with ImageToReference, for the volume reconstruction of SlicerIGSIO."""
+    frames = as_stored(result.frames.values)
+    if frames.dtype != torch.uint8:  # rare: more than 8 bits
+        low, high = frames.aminmax()
+        frames = (255 * (frames - low) / (high - low)).round().to(torch.uint8)
+    times = result.frames.times_s
+    write_metaimage_frames(
+        frames.numpy(),
+        result.frames.spacing_mm or (1.0, 1.0),
+        {"ImageToReference": reference_from_pixel(result, FRAME_DISTANCE_MM)},
+        # the frame that a refused motion leads to is left out
+        np.concatenate([[True], ~result.pairs.refused]),
+        np.arange(len(frames)) * 0.1 if times is None else times,
+        path,
+    )
+
+
+def _draw(result: UsAnglesResult, keep_going: Callable[[], object]) -> list[Picture]:
+    from DeepRegistrationLib.report.us_pictures import us_pictures  # needs matplotlib
+
+    return us_pictures(result, keep_going)
+
+
+def _angles_in_words(result: UsAnglesResult) -> str:
+    if result.confidence.trust == Trust.LOW:
+        return ""
+    at = result.middle
+    before, after = result.triplets.before_deg[at, 2], result.triplets.after_deg[at, 2]
+    which = "" if len(result.frames) == 3 else f" about frame {at + 1}"
+    return f"Angles{which}: before {before:+.2f}, after {after:+.2f} degrees."
+
+
+US_ANGLES = JobSteps(_read, us_angles.register, _parts, _angles_in_words)
