@@ -19,6 +19,7 @@ _MODULE_LOGICS = {
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Tables": "vtkSlicerTablesLogic",
+    "Models": "vtkSlicerModelsLogic",
     "Texts": "vtkSlicerTextsLogic",
 }
 

@@ -16,9 +16,10 @@ from DeepRegistrationSlicer.AtlasSource import AtlasByAge
 from DeepRegistrationSlicer.AtlasSurface import ensureAtlasSurface
 from DeepRegistrationSlicer.HeadlessSlicer import boot
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
-from DeepRegistrationSlicer.ResultLoader import loadResult
+from DeepRegistrationSlicer.ResultLoader import loadResult, readContent
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.SliceInAtlasView import showInViews
+from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult, showRadiographs
 
 SCENE = "scene.mrb"
 
@@ -42,13 +43,10 @@ def writeScene(folder: Path, moving: Path) -> Path:
     """
     boot()
     subject = loadVolume(_firstFile(moving), moving.name.partition(".")[0])
-    result = loadResult(folder, subject)
-    if result.content()["job"] == JobKind.FETAL_SLICE:
-        ensureAtlasSurface(AtlasByAge(), result)
-        # views that every Slicer has
-        showInViews(result, _SLICE_VIEWS[:2])
+    if readContent(folder)["job"] == JobKind.XRAY_CT:
+        showRadiographs(loadXrayResult(folder, subject))
     else:
-        _showInSliceViews(result)
+        _showInAtlas(loadResult(folder, subject))
     scene = folder / SCENE
     if not slicer.mrmlScene.WriteToMRB(str(scene)) or not scene.exists():
         raise RegistrationError(f"The scene '{scene}' could not be written. Free some space and try again.")
@@ -70,6 +68,15 @@ def _firstFile(path: Path) -> Path:
     return (
         min((entry for entry in path.iterdir() if entry.is_file()), default=path) if path.is_dir() else path
     )
+
+
+def _showInAtlas(result: ResultNodes) -> None:
+    if result.content()["job"] == JobKind.FETAL_SLICE:
+        ensureAtlasSurface(AtlasByAge(), result)
+        # views that every Slicer has
+        showInViews(result, _SLICE_VIEWS[:2])
+    else:
+        _showInSliceViews(result)
 
 
 def _showInSliceViews(result: ResultNodes) -> None:

@@ -82,7 +82,7 @@ def showInViews(result: ResultNodes, views: tuple[str, str] = _VIEWS) -> None:
     """
     # the atlas in the size of this brain, where that node was asked for
     for name, volume in zip(views, (result.subject, result.matching or result.atlas), strict=True):
-        node = _viewNode("vtkMRMLSliceNode", name)
+        node = viewNode("vtkMRMLSliceNode", name)
         node.RemoveAttribute(_TURN)
         _showVolume(name, volume)
     placeViews(result, views)
@@ -180,7 +180,7 @@ def _sliceNodes(views: tuple[str, str]) -> list[slicer.vtkMRMLSliceNode]:
     return [node for node in nodes if node.GetLayoutName() in views]
 
 
-def _viewNode(className: str, name: str) -> slicer.vtkMRMLNode:
+def viewNode(className: str, name: str) -> slicer.vtkMRMLNode:
     """The node of a view. The view, once there is one, takes it over by its name."""
     nodes = slicer.util.getNodesByClass(className)
     node = next((node for node in nodes if node.GetLayoutName() == name), None)
@@ -194,7 +194,7 @@ def _viewNode(className: str, name: str) -> slicer.vtkMRMLNode:
 
 
 def _showVolume(view: str, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-    composite = _viewNode("vtkMRMLSliceCompositeNode", view)
+    composite = viewNode("vtkMRMLSliceCompositeNode", view)
     isOurs = view in _VIEWS
     composite.SetLinkedControl(isOurs)
     composite.SetHotLinkedControl(isOurs)
