@@ -100,6 +100,21 @@ class Camera:
         """(3, 4) float64; depth * (column, row, 1) from homogeneous world RAS; the depth is in mm."""
         return self.intrinsic_matrix @ self.camera_from_world[:3]
 
+    @property
+    def ras_from_ijk(self) -> np.ndarray:
+        """(4, 4) float64; world RAS from (column, row, slice) of the image as a volume of one slice.
+
+        The third axis is perpendicular to both, right-handed whichever side the image is seen from, and the
+        slice as thick as a pixel is wide.
+        """
+        column_mm, row_mm = self.pixel_spacing_mm
+        matrix = np.eye(4)
+        matrix[:3, 0] = self.column_direction * column_mm
+        matrix[:3, 1] = self.row_direction * row_mm
+        matrix[:3, 2] = np.cross(self.column_direction, self.row_direction) * column_mm
+        matrix[:3, 3] = self.detector_origin_ras
+        return matrix
+
     def project(self, points_ras: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shadows of points.
 

@@ -1,6 +1,5 @@
 """An image on a detector as a volume of one slice that stands in the world, for files and scenes."""
 
-import numpy as np
 import torch
 
 from DeepRegistrationLib.geometry.camera import Camera
@@ -21,10 +20,4 @@ def detector_volume(values: torch.Tensor, camera: Camera, name: str) -> Volume:
         both, right-handed, whichever side the radiograph is shown from; the slice is as thick as a pixel
         is wide.
     """
-    matrix = np.eye(4)
-    matrix[:3, 0] = camera.column_direction * camera.pixel_spacing_mm[0]
-    matrix[:3, 1] = camera.row_direction * camera.pixel_spacing_mm[1]
-    normal = np.cross(camera.column_direction, camera.row_direction)
-    matrix[:3, 2] = normal * camera.pixel_spacing_mm[0]
-    matrix[:3, 3] = camera.detector_origin_ras
-    return Volume(values[None], VolumeGeometry((1, *values.shape), matrix), name)
+    return Volume(values[None], VolumeGeometry((1, *values.shape), camera.ras_from_ijk), name)

@@ -18,6 +18,18 @@ from DeepRegistrationLib.images.dicom_detector import central_ray_px
 _DIRECTIONS = {
     "R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)
 }  # fmt: skip
+# entry of a C-arm -> the tags that tell it, the better one first
+_TAGS = {
+    "source_to_detector_mm": ("DistanceSourceToDetector",),
+    "source_to_isocenter_mm": ("DistanceSourceToIsocenter", "DistanceSourceToPatient"),
+    "primary_angle_deg": ("PositionerPrimaryAngle",),
+    "secondary_angle_deg": ("PositionerSecondaryAngle",),
+    "pixel_spacing_mm": ("ImagerPixelSpacing",),
+}
+_INCREMENTS = {
+    "primary_angle_deg": "PositionerPrimaryAngleIncrement",
+    "secondary_angle_deg": "PositionerSecondaryAngleIncrement",
+}
 
 
 @dataclass(frozen=True)
@@ -72,13 +84,33 @@ def read_dicom_geometry(
         InputError: no DICOM; tags missing (all are named at once); tags that contradict each other.
     """
     path = Path(path)
-    try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
-    except (OSError, InvalidDicomError) as err:
-        raise InputError(
-            f"'{path.name}' cannot be read as DICOM ({err}). Give a radiograph in DICOM."
-        ) from err
-    return dicom_geometry(dataset, path.name, known, frame)
+    return dicom_geometry(_header(path), path.name, known, frame)
+
+
+def read_told_geometry(path: Path | str, frame: int = 0) -> KnownGeometry:
+    """What a DICOM file tells of its geometry, complete or not; for forms that ask for the rest.
+
+    Args:
+        path: DICOM file; its pixels are not read.
+        frame: of a rotational series.
+
+    Raises:
+        InputError: no DICOM.
+    """
+    return told_geometry(_header(Path(path)), frame)
+
+
+def told_geometry(dataset: pydicom.Dataset, frame: int = 0) -> KnownGeometry:
+    """The same from tags that have been read; None for what they do not tell."""
+    numbers = {
+        name: _first(*(_number(dataset, keyword, frame) for keyword in keywords))
+        for name, keywords in _TAGS.items()
+        if name != "pixel_spacing_mm"
+    }
+    for name, keyword in _INCREMENTS.items():
+        if numbers[name] is not None:
+            numbers[name] += _increment(dataset, keyword, frame)
+    return KnownGeometry(**numbers, pixel_spacing_mm=_detector_spacing(dataset))
 
 
 def dicom_geometry(
@@ -93,29 +125,10 @@ def dicom_geometry(
         frame: of a rotational series.
     """
     known = known or KnownGeometry()
-    missing: list[str] = []
+    told = told_geometry(dataset, frame)
     notes: list[str] = []
-
-    def wanted(value: float | None, *keywords: str) -> float:
-        if value is None:
-            value = next(
-                (n for n in (_number(dataset, keyword, frame) for keyword in keywords) if n is not None), None
-            )
-        if value is None:
-            missing.append(_tag_names(keywords))
-        return np.nan if value is None else float(value)
-
-    distance = wanted(known.source_to_detector_mm, "DistanceSourceToDetector")
-    isocenter = wanted(known.source_to_isocenter_mm, "DistanceSourceToIsocenter", "DistanceSourceToPatient")
-    primary = wanted(known.primary_angle_deg, "PositionerPrimaryAngle")
-    secondary = wanted(known.secondary_angle_deg, "PositionerSecondaryAngle")
-    if known.primary_angle_deg is None:
-        primary += _increment(dataset, "PositionerPrimaryAngleIncrement", frame)
-    if known.secondary_angle_deg is None:
-        secondary += _increment(dataset, "PositionerSecondaryAngleIncrement", frame)
-    spacing = known.pixel_spacing_mm or _detector_spacing(dataset)
-    if spacing is None:
-        missing.append(_tag_names(("ImagerPixelSpacing",)))
+    values = {name: _first(getattr(known, name), getattr(told, name)) for name in _TAGS}
+    missing = [_tag_names(_TAGS[name]) for name, value in values.items() if value is None]
     size = tuple(int(dataset.get(keyword) or 0) for keyword in ("Columns", "Rows"))
     if 0 in size:
         missing.append(_tag_names(("Rows", "Columns")))
@@ -124,15 +137,30 @@ def dicom_geometry(
             f"The geometry of '{name}' is incomplete; its DICOM header lacks {', '.join(missing)}. "
             "Enter these values, or give a camera file."
         )
+    spacing = values["pixel_spacing_mm"]
     _check_agreement(dataset, name, known, spacing, size)
     principal = known.principal_point_px
     if principal is None:
         principal, note = central_ray_px(dataset, size)
         notes.append(note)
-    c_arm = CArm(distance, isocenter, primary, secondary, spacing, size, principal)
+    c_arm = CArm(**values, image_size_px=size, principal_point_px=principal)
     flips, note = _flips(dataset, c_arm, name)
     notes.append(note)
     return DicomGeometry(c_arm, *flips, tuple(note for note in notes if note))
+
+
+def _header(path: Path) -> pydicom.Dataset:
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except (OSError, InvalidDicomError) as err:
+        raise InputError(
+            f"'{path.name}' cannot be read as DICOM ({err}). Give a radiograph in DICOM."
+        ) from err
+
+
+def _first(*values: object) -> object:
+    """The first that is known."""
+    return next((value for value in values if value is not None), None)
 
 
 def _check_agreement(

@@ -6,6 +6,7 @@ import torch
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationLib.images.geometry_file import check_size, size_in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +83,8 @@ class Radiograph:
         columns, rows = (n // factor for n in self.camera.image_size_px)
         if not columns or not rows:
             raise InputError(
-                f"The radiograph '{self.name}' of {_size(self.camera.image_size_px)} pixels cannot be "
-                f"reduced by a factor of {factor}. Choose a smaller factor."
+                f"The radiograph '{self.name}' of {size_in_words(self.camera.image_size_px)} pixels cannot "
+                f"be reduced by a factor of {factor}. Choose a smaller factor."
             )
         camera = self.camera.cropped((0, 0), (columns * factor, rows * factor)).resized((columns, rows))
         values = _blocks(self.values, rows, columns, factor).mean(dim=(1, 3))
@@ -93,32 +94,6 @@ class Radiograph:
         return Radiograph(values, camera, mask, self.name)
 
 
-def check_size(shape_px: tuple[int, int], camera: Camera, name: str) -> None:
-    """Refuses an image that this camera did not take.
-
-    Args:
-        shape_px: rows, columns of the image.
-        camera: source and detector.
-        name: of the image, for the text.
-
-    Raises:
-        InputError: the camera's image has another size.
-    """
-    if shape_px == camera.shape_px:
-        return
-    remedy = "Give the camera of this image, with the image size and pixel spacing as they are in the file."
-    if shape_px == camera.shape_px[::-1]:
-        remedy = "Exchange columns and rows in the camera, or turn the image."
-    raise InputError(
-        f"The radiograph '{name}' has {_size(shape_px[::-1])} pixels (columns x rows), its camera "
-        f"{_size(camera.image_size_px)}. {remedy}"
-    )
-
-
 def _blocks(image: torch.Tensor, rows: int, columns: int, factor: int) -> torch.Tensor:
     """(rows, factor, columns, factor); what is left over at the end of each axis is dropped."""
     return image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
-
-
-def _size(size_px: tuple[int, int]) -> str:
-    return " x ".join(map(str, size_px))

@@ -6,11 +6,9 @@ import numpy as np
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.camera import Camera
-from DeepRegistrationLib.images.camera_file import read_camera
 from DeepRegistrationLib.images.dicom_camera import KnownGeometry, read_dicom_geometry
-from DeepRegistrationLib.images.radiograph import check_size
+from DeepRegistrationLib.images.geometry_file import check_size, file_begins_with, read_geometry_file
 from DeepRegistrationLib.images.read_radiograph import StoredRadiograph
-from DeepRegistrationLib.images.xmalab_camera import read_xmalab_camera
 
 
 def radiograph_camera(
@@ -44,17 +42,10 @@ def radiograph_camera(
             "Give a camera file (JSON) or a calibration file of XMALab with it."
         )
     path = stored.path if geometry is None else Path(geometry)
-    if geometry is None or _begins_with(path, b"DICM", at=128):
+    if geometry is None or file_begins_with(path, b"DICM", at=128):
         camera, notes = _dicom_camera(path, stored.frame, isocenter_ras, known)
-    elif _begins_with(path, b"{"):
-        camera = read_camera(path)
     else:
-        if known.source_to_detector_mm is None:
-            raise InputError(
-                f"'{path.name}' is no camera file (JSON). If it is a calibration of XMALab, give also the "
-                "distance from source to detector [mm], which such a file does not hold."
-            )
-        camera = read_xmalab_camera(path, known.source_to_detector_mm)
+        camera = read_geometry_file(path, known.source_to_detector_mm)
     check_size(tuple(stored.values.shape), camera, stored.name)
     return camera, notes
 
@@ -69,15 +60,3 @@ def _dicom_camera(
             "the C-arm was in the patient. Give this point [mm, RAS]; the middle of the CT is a good start."
         )
     return geometry.camera(np.asarray(isocenter_ras, dtype=np.float64)), geometry.notes
-
-
-def _begins_with(path: Path, start: bytes, at: int = 0) -> bool:
-    """True if a file holds these bytes at a position; white space before the first one does not count."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(at + 256)[at:]
-    except OSError as err:
-        raise InputError(
-            f"The geometry file '{path}' cannot be opened ({err.strerror}). Check the path."
-        ) from err
-    return (content if at else content.removeprefix(b"\xef\xbb\xbf").lstrip()).startswith(start)

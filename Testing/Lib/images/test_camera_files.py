@@ -8,7 +8,12 @@ from pydicom import Dataset
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.images.camera_file import read_camera, write_camera
-from DeepRegistrationLib.images.dicom_camera import KnownGeometry, dicom_geometry, read_dicom_geometry
+from DeepRegistrationLib.images.dicom_camera import (
+    KnownGeometry,
+    dicom_geometry,
+    read_dicom_geometry,
+    told_geometry,
+)
 from DeepRegistrationLib.images.xmalab_camera import read_xmalab_camera
 from Testing.Lib.pictures import FAR
 
@@ -143,6 +148,14 @@ def test_an_image_turned_by_90_degrees_is_refused():
         dicom_geometry(a_header(PatientOrientation=["F", "L"]), "image")
     with pytest.raises(InputError, match="letters"):
         dicom_geometry(a_header(PatientOrientation=["X", "F"]), "image")
+
+
+def test_what_an_incomplete_header_tells_is_told_and_the_rest_is_left_open():
+    header = a_header(DistanceSourceToDetector=None, ImagerPixelSpacing=[0.7, 0.3])
+    told = told_geometry(header)
+    assert (told.source_to_detector_mm, told.source_to_isocenter_mm) == (None, 620)
+    assert (told.primary_angle_deg, told.secondary_angle_deg) == (30, -10)
+    assert told.pixel_spacing_mm == (0.3, 0.7)
 
 
 def test_everything_that_is_missing_is_named_at_once():
