@@ -23,9 +23,7 @@ from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesMethod, Us
 def us_angles(
     frames: Annotated[
         tuple[Path, Path, Path] | None,
-        typer.Option(
-            help="Three consecutive frames in the order of time: PNG, TIFF, DICOM, NRRD, MetaImage."
-        ),
+        typer.Option(help="Three consecutive frames, in order: PNG, TIFF, DICOM, NRRD or MetaImage."),
     ] = None,
     sequence: Annotated[
         Path | None,
@@ -41,9 +39,7 @@ def us_angles(
     ] = None,
     mask: Annotated[
         Path | None,
-        typer.Option(
-            help="Picture of the size of a frame, not 0 where it shows tissue; left out, it is found."
-        ),
+        typer.Option(help="Picture of a frame's size, not 0 where it shows tissue; left out, it is found."),
     ] = None,
     probe: Annotated[str, typer.Option(help="Name of the tracked tool on the transducer.")] = "Probe",
     reference: Annotated[str, typer.Option(help="Name of the tracked tool on the patient.")] = "Reference",
@@ -51,7 +47,8 @@ def us_angles(
     method: Annotated[
         UsAnglesMethod,
         typer.Option(
-            help="auto: network+refine if the network is installed, else search+refine. network: not refined. "
+            help="auto: network+refine if the network is installed, else search+refine. "
+            "network: not refined. "
             "phase-correlation, intensity: baselines."
         ),
     ] = UsAnglesMethod.AUTO,
