@@ -54,10 +54,8 @@ def _with_pixel_size(
     """What is entered comes first, then the calibration, then the file."""
     calibration = None if configuration is None else configuration.calibration
     if settings.pixel_size_mm is not None:
-        if calibration is not None and not np.allclose(
-            settings.pixel_size_mm, calibration.scale_mm, rtol=0.02
-        ):
-            sx, sy = calibration.scale_mm
+        sx, sy = settings.pixel_size_mm if calibration is None else calibration.scale_mm
+        if not np.allclose(settings.pixel_size_mm, (sx, sy), rtol=0.02):
             entered = " x ".join(f"{edge:g}" for edge in settings.pixel_size_mm)
             raise InputError(
                 f"The pixel size entered ({entered} mm) is not that of the calibration ({sx:.4g} x "

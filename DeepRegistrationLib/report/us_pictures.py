@@ -57,8 +57,8 @@ def _overlay(result: UsAnglesResult) -> Picture:
         "overlay",
         f"Frames {at}, {at + 1}, {at + 2}",
         "The middle frame in green, its neighbours in magenta; what fits is grey. The frame before is "
-        "turned by "
-        f"{before:+.2f} degrees against the middle one, the frame after by {after:+.2f} (clockwise is positive).",
+        f"turned by {before:+.2f} degrees against the middle one, the frame after by {after:+.2f} (clockwise "
+        "is positive).",
         board.to_png(),
     )
 
@@ -110,7 +110,7 @@ def _angles(result: UsAnglesResult) -> Picture:
         (whole, "angle to the first frame [degrees]"),
     ):
         axes.set_facecolor(BACKGROUND)
-        axes.set_title(title, color=TEXT, fontsize=10, loc="left")
+        axes.set_title(f"angle to the {other} frame [degrees]", color=TEXT, fontsize=10, loc="left")
         axes.set_xlabel("frame", color=FAINT, fontsize=9)
         axes.tick_params(colors=FAINT, labelsize=8)
         axes.grid(color=FAINT, alpha=0.25, linewidth=0.5)
