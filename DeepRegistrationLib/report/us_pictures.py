@@ -105,10 +105,7 @@ def _angles(result: UsAnglesResult) -> Picture:
             linewidth=1.8,
             label="tracker",
         )
-    for axes, title in (
-        (each, "angle to the next frame [degrees]"),
-        (whole, "angle to the first frame [degrees]"),
-    ):
+    for axes, other in ((each, "next"), (whole, "first")):
         axes.set_facecolor(BACKGROUND)
         axes.set_title(f"angle to the {other} frame [degrees]", color=TEXT, fontsize=10, loc="left")
         axes.set_xlabel("frame", color=FAINT, fontsize=9)

@@ -47,7 +47,7 @@ def test_a_written_sequence_comes_back_with_poses_states_and_times(frames, tmp_p
 
 
 def test_a_sequence_with_a_raw_file_beside_it_is_read(frames, tmp_path):
-    header = "ObjectType = Image\nNDims = 3\nDimSize = 9 6 5\nElementSpacing = 0.3 0.3 1\nElementType = MET_UCHAR\n"
+    header = "NDims = 3\nDimSize = 9 6 5\nElementSpacing = 0.3 0.3 1\nElementType = MET_UCHAR\n"
     for compressed in (False, True):
         data = zlib.compress(frames.tobytes()) if compressed else frames.tobytes()
         told = f"CompressedData = True\nCompressedDataSize = {len(data)}\n" if compressed else ""
