@@ -20,6 +20,8 @@ class XrayCtMethod(StrEnum):
     """Method of the paper: gradient descent on the learned similarity, from the start pose."""
     NET_GRAD_NCC = "net+grad-ncc"
     """Method of the paper: learned similarity, then correlation of gradients."""
+    PREVIEW = "preview"
+    """No registration: the CT is projected where it is put, at once; views follow a hand with it."""
 
 
 class XrayMeasure(StrEnum):
@@ -59,6 +61,8 @@ class XrayCtFiles:
             as `transform.tfm` of an earlier result); None: the CT lies in the world as it is.
         frames: which frame of each radiograph, from 0; None, or an empty tuple, where it has only one.
         source_to_detector_mm: where a geometry does not tell it (calibrations of XMALab) [mm].
+        live_folder: exists; gets radiographs of the CT at the poses so far (drr.nrrd, drr2.nrrd), for an
+            overlay that follows the registration; None: not wanted.
 
     Raises:
         InputError: no radiograph, or camera files or frames whose number does not fit.
@@ -71,6 +75,7 @@ class XrayCtFiles:
     initial_pose: Path | None = None
     frames: tuple[int | None, ...] = ()
     source_to_detector_mm: float | None = None
+    live_folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.xrays:
