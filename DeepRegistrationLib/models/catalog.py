@@ -29,19 +29,34 @@ class Network(StrEnum):
     CORRECTION_NET = "correction-net"
     SLICE_NET = "slice-net"
     CONTRAST_GENERATOR = "contrast-generator"
+    XRAY_DEEP_NET = "xray-deep-net"
 
 
 @dataclass(frozen=True)
 class InputGrid:
-    """The square or cube of pixels that a network sees, centred at the brain's centre.
+    """The square or cube of pixels that a network sees, centred at the middle of the anatomy.
 
     Attributes:
         size: pixels or voxels along each edge.
-        half_edge_radii: distance of the outermost pixel centres from the middle [brain radii].
+        half_edge_radii: distance of the outermost pixel centres from the middle, of networks that see brains
+            [brain radii].
+        half_edge_mm: the same, of networks that see everything in its true size [mm].
     """
 
     size: int
-    half_edge_radii: float
+    half_edge_radii: float | None = None
+    half_edge_mm: float | None = None
+
+    def __str__(self) -> str:
+        """In words, for the card."""
+        pixels = f"{self.size} pixels along each edge"
+        if self.half_edge_radii is not None:
+            return f"{pixels}, over +-{self.half_edge_radii:g} brain radii"
+        return pixels if self.half_edge_mm is None else f"{pixels}, over +-{self.half_edge_mm:g} mm"
+
+    def to_json(self) -> dict[str, float]:
+        """What is set, as `catalog.json` holds it."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,8 @@ class ModelEntry:
         """The entry as `catalog.json` holds it; the inverse of `entry_from_json`."""
         content = asdict(self)
         lists = {"training_samples": list(self.training_samples), "limits": list(self.limits)}
-        return {**content, "network": str(self.network), **lists}
+        grid = self.input_grid.to_json()
+        return {**content, "network": str(self.network), "input_grid": grid, **lists}
 
 
 def models_folder() -> Path:
@@ -169,12 +185,15 @@ def find_model(name: str, folder: Path | None = None) -> ModelEntry:
 
 def entry_from_json(content: Mapping[str, object]) -> ModelEntry:
     """An entry of the catalogue that is as the schema says."""
-    grid = content["input_grid"]
+    grid = dict(content["input_grid"])
+    size = grid.pop("size")
     return ModelEntry(
         **{
             **content,
             "network": Network(content["network"]),
-            "input_grid": InputGrid(grid["size"], float(grid["half_edge_radii"])),
+            "input_grid": InputGrid(
+                **{key: float(grid[key]) for key in grid if key != "size"}, size=grid["size"]
+            ),
             "training_samples": tuple(content["training_samples"]),
             "limits": tuple(content["limits"]),
         }

@@ -27,7 +27,7 @@ from DeepRegistrationLib.models.catalog import (
 )
 from DeepRegistrationLib.models.load import network_of
 from DeepRegistrationLib.models.model_card import card_file, model_card
-from DeepRegistrationLib.models.registry import build_network, input_shape
+from DeepRegistrationLib.models.registry import NETWORKS, build_network, input_shape
 from DeepRegistrationLib.models.state_dict import StateDict, misfit
 from DeepRegistrationLib.models.weights_file import with_header
 from DeepRegistrationLib.sample_data import find_sample
@@ -115,7 +115,9 @@ def largest_change(one: nn.Module, other: nn.Module, entry: ModelEntry) -> float
     """
     inputs = _probes(input_shape(entry.network, _PROBES, entry.input_grid.size))
     with torch.no_grad():
-        pairs = zip(_outputs(one.eval()(inputs)), _outputs(other.eval()(inputs)), strict=True)
+        answer = NETWORKS[entry.network].answer
+        answers = (_outputs(answer(network.eval(), inputs)) for network in (one, other))
+        pairs = zip(*answers, strict=True)
         return max((a - b).abs().max().item() for a, b in pairs)
 
 
@@ -229,6 +231,10 @@ def _outputs(output: object) -> Iterator[torch.Tensor]:
     """The tensors of an output, those of its parts included; of a rotation the matrix only."""
     if isinstance(output, torch.Tensor):
         yield output
+        return
+    if isinstance(output, tuple):
+        for part in output:
+            yield from _outputs(part)
         return
     names = [field.name for field in dataclasses.fields(output)]
     for name in names:

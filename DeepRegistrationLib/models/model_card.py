@@ -23,12 +23,11 @@ def model_card(entry: ModelEntry) -> str:
     Raises:
         InputError: the entry names a sample that does not exist.
     """
-    grid = entry.input_grid
     facts = {
         "Network": entry.network,
         "Settings": ", ".join(f"{key} {value}" for key, value in entry.settings.items()) or "none",
         "Version": entry.version,
-        "Input grid": f"{grid.size} pixels along each edge, over +-{grid.half_edge_radii:g} brain radii",
+        "Input grid": str(entry.input_grid),
         "Anatomy": entry.anatomy,
         "Modality": entry.modality,
         "File": f"{entry.file}, {entry.size_bytes / 1e6:.2f} MB",

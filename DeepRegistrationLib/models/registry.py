@@ -12,6 +12,7 @@ from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.correction_net import CorrectionNet
 from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.networks.slice_net import SliceNet
+from DeepRegistrationLib.networks.xray_deep_net import XrayDeepNet
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class NetworkKind:
         constructor: makes it from the settings of a catalogue entry.
         channels: of its input.
         dimensions: of its input: 2 for slices, 3 for volumes.
+        answer: network, inputs -> its outputs, where these are not simply what the network returns.
     """
 
     constructor: Callable[..., nn.Module]
     channels: int
     dimensions: int
+    answer: Callable[[nn.Module, torch.Tensor], object] = lambda network, inputs: network(inputs)
 
 
 NETWORKS = {
@@ -34,6 +37,7 @@ NETWORKS = {
     Network.CORRECTION_NET: NetworkKind(CorrectionNet, channels=2, dimensions=3),
     Network.SLICE_NET: NetworkKind(SliceNet, channels=1, dimensions=2),
     Network.CONTRAST_GENERATOR: NetworkKind(ContrastGenerator, channels=1, dimensions=2),
+    Network.XRAY_DEEP_NET: NetworkKind(XrayDeepNet, channels=1, dimensions=3, answer=XrayDeepNet.of_shadows),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from DeepRegistrationLib.networks.image_encoder import ImageEncoder
@@ -87,6 +88,20 @@ class XrayDeepNet(nn.Module):
         images, tangents = project(self.volume_net(volumes).to(volumes.dtype))
         with torch.autocast(images.device.type, enabled=False):
             return self.compare(images, tangents, self.target_encoder(targets), learns)
+
+    def of_shadows(self, volumes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings of the plainest projections, along an axis; copies of a network are compared by them.
+
+        Args:
+            volumes: (B, 1, n, n, n).
+
+        Returns:
+            (B, E) of both encoders.
+        """
+        shadows = self.volume_net(volumes).mean(3)
+        images = F.interpolate(shadows, (self.sees.image_size,) * 2)
+        targets = torch.cat([images[:, :1], torch.ones_like(images[:, :1])], dim=1)
+        return self.moving_encoder(images), self.target_encoder(targets)
 
     def compare(
         self, images: torch.Tensor, tangents: torch.Tensor, target: torch.Tensor, learns: bool = False

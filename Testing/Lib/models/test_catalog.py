@@ -13,6 +13,7 @@ from DeepRegistrationLib.models.catalog import (
     ModelEntry,
     ModelStamp,
     Network,
+    catalog_mistake,
     catalog_schema,
     entry_from_json,
     find_model,
@@ -150,3 +151,12 @@ def test_the_catalogue_and_the_check_of_the_weights_need_neither_torch_nor_numpy
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_width_of_what_a_network_sees_is_in_radii_or_in_mm(an_entry):
+    in_mm = an_entry.to_json() | {"input_grid": {"size": 40, "half_edge_mm": 117}}
+    entry = entry_from_json(in_mm)
+    assert entry.to_json()["input_grid"] == {"size": 40, "half_edge_mm": 117.0}
+    assert str(entry.input_grid) == "40 pixels along each edge, over +-117 mm"
+    assert str(an_entry.input_grid) == "8 pixels along each edge, over +-1.75 brain radii"
+    assert catalog_mistake({"schema_version": 1, "models": [in_mm]}) is None

@@ -86,7 +86,8 @@ def test_weights_that_do_not_fit_the_settings_are_refused(an_entry, change_catal
 def test_every_network_of_the_catalogue_can_be_made_and_asked():
     assert NETWORKS.keys() == set(Network)
     for network in Network:
-        outputs = build_network(network, {}).eval()(torch.zeros(input_shape(network, 2, 32)))
+        module = build_network(network, {}).eval()
+        outputs = NETWORKS[network].answer(module, torch.zeros(input_shape(network, 2, 32)))
         assert outputs is not None
 
 
