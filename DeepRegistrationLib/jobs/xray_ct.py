@@ -20,8 +20,6 @@ class XrayCtMethod(StrEnum):
     """Method of the paper: gradient descent on the learned similarity, from the start pose."""
     NET_GRAD_NCC = "net+grad-ncc"
     """Method of the paper: learned similarity, then correlation of gradients."""
-    PREVIEW = "preview"
-    """No registration: the CT is projected where it is put, at once; views follow a hand with it."""
 
 
 class XrayMeasure(StrEnum):
@@ -120,6 +118,7 @@ class XrayCtSettings:
         time_limit_s: no new round of the search begins after this time [s]; None: no limit.
         bone_labels: values of `ct_labels` that are registered; empty takes all but 0.
         polarity: how bone looks in the files of the radiographs.
+        preview: registers nothing: the CT is projected where it is put, at once, for views that follow a hand.
         device: where torch computes.
         seed: seed of everything random.
 
@@ -136,6 +135,7 @@ class XrayCtSettings:
     time_limit_s: float | None = None
     bone_labels: tuple[int, ...] = ()
     polarity: XrayPolarity = XrayPolarity.AUTO
+    preview: bool = False
     device: Device = Device.AUTO
     seed: int = 0
 

@@ -16,7 +16,7 @@ from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.images.write import write_nrrd
 from DeepRegistrationLib.jobs.device import Device
-from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod, XrayCtSettings
+from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationLib.optimize.radiograph_levels import pixel_at_anatomy_mm, reduction
 from DeepRegistrationLib.progress import Progress, Report
 from DeepRegistrationLib.projection.projector import project_volume
@@ -92,7 +92,7 @@ def show(inputs: XrayCtInputs, settings: XrayCtSettings, report: Report) -> Xray
 
     Args:
         inputs: CT, radiographs, start pose.
-        settings: of the method `preview`; device and labels count.
+        settings: device and labels count.
         report: told once.
 
     Returns:
@@ -108,14 +108,14 @@ def show(inputs: XrayCtInputs, settings: XrayCtSettings, report: Report) -> Xray
     transforms = {"world_from_ct": NamedTransform(inputs.start, CT, WORLD)}
     return XrayCtResult(
         job="xray-ct",
-        method=XrayCtMethod.PREVIEW,
+        method="preview",
         device=describe_device(shown.device),
         transforms=transforms,
         similarity={_MEASURE: float(np.mean([view.similarity for view in views]))},
         confidence=_NOT_REGISTERED,
         warnings=(),
         seconds={"Projecting the CT": time.perf_counter() - started},
-        settings={"method": settings.method},
+        settings={"preview": True},
         ct=inputs.ct,
         labels=inputs.labels,
         views=views,
