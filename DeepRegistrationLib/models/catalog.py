@@ -191,9 +191,7 @@ def entry_from_json(content: Mapping[str, object]) -> ModelEntry:
         **{
             **content,
             "network": Network(content["network"]),
-            "input_grid": InputGrid(
-                **{key: float(grid[key]) for key in grid if key != "size"}, size=grid["size"]
-            ),
+            "input_grid": InputGrid(size, **{key: float(width) for key, width in grid.items()}),
             "training_samples": tuple(content["training_samples"]),
             "limits": tuple(content["limits"]),
         }
