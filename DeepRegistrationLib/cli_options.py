@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -35,8 +36,30 @@ SceneOption = Annotated[bool, typer.Option("--scene", help="Write scene.mrb for 
 OUTPUT = Path("deepregistration-result")
 
 
+_described: ContextVar[list[Job] | None] = ContextVar("described", default=None)
+"""Where jobs are collected instead of being run."""
+
+
+def described_job(parse: Callable[[], object]) -> Job:
+    """The job that a command would run.
+
+    Args:
+        parse: calls the command, with its options.
+
+    Raises:
+        InputError: options that contradict each other.
+    """
+    jobs: list[Job] = []
+    token = _described.set(jobs)
+    try:
+        parse()
+    finally:
+        _described.reset(token)
+    return jobs[0]
+
+
 def run_and_exit(describe: Callable[[], Job], print_json: bool, quiet: bool) -> None:
-    """Runs a job with a progress bar and ends the program with its exit code.
+    """Runs a job with a progress bar and ends the program with its exit code; see also `described_job`.
 
     Args:
         describe: makes the job; options that contradict each other are refused like any unusable input.
@@ -44,8 +67,12 @@ def run_and_exit(describe: Callable[[], Job], print_json: bool, quiet: bool) -> 
         quiet: no progress.
 
     Raises:
-        typer.Exit: always.
+        typer.Exit: always, unless the job is only described.
     """
+    described = _described.get()
+    if described is not None:
+        described.append(describe())
+        return
 
     def work(keep_going: Report) -> int:
         from DeepRegistrationLib.job_runner import run_job  # imports torch
