@@ -39,7 +39,8 @@ LAYERS = [
     {"console", "worker_channel"},
     {"worker", "demo"},
     {"cli_options"},
-    {"cli_fetal_slice", "cli_us_angles", "cli_xray_ct", "cli_xray_study"},
+    {"cli_fetal_slice", "cli_fetal_volume", "cli_us_angles", "cli_xray_ct", "cli_xray_study"},
+    {"cli_jobs"},
     {"cli", "cli_data", "cli_models", "cli_studies", "cli_train"},
 ]
 # what Slicer's process may import
