@@ -29,6 +29,7 @@ def make_level(
     world_from_volume: np.ndarray,
     centre_ras: np.ndarray,
     measure: MakeMeasure,
+    voxels_per_pixel: float = 1.0,
 ) -> RadiographLevel:
     """Volume and radiographs at one resolution, fine or coarse alike.
 
@@ -39,13 +40,14 @@ def make_level(
         world_from_volume: (4, 4); start pose: tells how large a pixel is at the anatomy.
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
         measure: how a radiograph is compared.
+        voxels_per_pixel: voxels along the edge of a pixel at the anatomy; more are slower, and more exact.
     """
     views, pixels_mm = [], []
     for radiograph in radiographs:
         small = radiograph.reduced(reduction(radiograph, size_px))
         views.append(RadiographView(small.camera, measure(small.values, small.used())))
         pixels_mm.append(pixel_at_anatomy_mm(small, world_from_volume, centre_ras))
-    spacing_mm = min(pixels_mm)
+    spacing_mm = min(pixels_mm) / voxels_per_pixel
     finest_mm = components[0].geometry.spacing_mm
     if spacing_mm > 1.05 * finest_mm.min():
         components = [downsample(volume, np.maximum(finest_mm, spacing_mm)) for volume in components]

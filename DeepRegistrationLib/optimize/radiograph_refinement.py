@@ -61,9 +61,17 @@ class RadiographLevel:
         ]
         return torch.stack(found).mean(0).double().cpu()
 
-    def fit(self, poses: torch.Tensor) -> PoseFit:
-        """Similarity of N poses and its expansion in their twist frames; float64 on the CPU."""
+    def fit(self, poses: torch.Tensor, in_world: bool = False) -> PoseFit:
+        """Similarity of N poses and its expansion; float64 on the CPU.
+
+        Args:
+            poses: (N, 4, 4) float64; world from volume.
+            in_world: the expansion is along the axes of the world, still about the middle of the anatomy;
+                else it is in the twist frames of the poses.
+        """
         frames = twist_frames(poses, self.centre_ras, self.views[0].camera)
+        if in_world:
+            frames[:, :3, :3] = torch.eye(3, dtype=frames.dtype)
         fits = []
         for view in self.views:
             images, tangents = project_with_tangents(

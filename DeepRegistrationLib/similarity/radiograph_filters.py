@@ -31,13 +31,22 @@ def derivative(mask: torch.Tensor, axis: int) -> tuple[Features, torch.Tensor]:
     """
     usable = eroded(mask)
     chosen = torch.nonzero(usable.flatten()).flatten()
-    smooth, slope = [0.25, 0.5, 0.25], [-0.5, 0.0, 0.5]
 
     def features(images: torch.Tensor) -> torch.Tensor:
-        down, across = (slope, smooth) if axis == 0 else (smooth, slope)
-        return _separable(images, down, across).flatten(1)[:, chosen]
+        return _derivative(images, axis).flatten(1)[:, chosen]
 
     return features, usable
+
+
+def derivative_images(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sobel's derivatives of images (M, rows, columns) from column to column and from row to row."""
+    return _derivative(images, 1), _derivative(images, 0)
+
+
+def _derivative(images: torch.Tensor, axis: int) -> torch.Tensor:
+    smooth, slope = [0.25, 0.5, 0.25], [-0.5, 0.0, 0.5]
+    down, across = (slope, smooth) if axis == 0 else (smooth, slope)
+    return _separable(images, down, across)
 
 
 def eroded(mask: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,88 @@
+"""A CT as what X-rays meet: bone and everything else, as attenuation."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.images.checks import check_image, check_same_grid
+from DeepRegistrationLib.images.crop import box_around, cropped
+from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
+from DeepRegistrationLib.projection.labels import masked_volume
+
+# softer than most trabecular bone, harder than organs with contrast agent mostly are
+BONE_FROM_HU = 200.0
+# attenuation below which a voxel is air: a tenth of water's
+_AIR = 0.1 * WATER_PER_MM
+# a CT cut down to its bones keeps some soft voxels at their surface
+_LEAST_REST = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class XrayAnatomy:
+    """What is registered.
+
+    Attributes:
+        components: attenuation of the bones [1/mm]; then, if there is any, of everything else in the CT, on
+            the same grid: a radiograph shows both with weights of its own.
+        centre_ras: (3,) float64; middle of the bones in the CT's frame [mm].
+        radius_mm: of the ball about the centre that holds the bones.
+    """
+
+    components: tuple[Volume, ...]
+    centre_ras: np.ndarray
+    radius_mm: float
+
+    @property
+    def bone(self) -> Volume:
+        """Attenuation of the bones."""
+        return self.components[0]
+
+    @property
+    def whole(self) -> Volume:
+        """Attenuation of everything."""
+        return self.bone.with_values(sum(volume.values for volume in self.components))
+
+
+def prepare_anatomy(
+    ct: Volume, labels: Volume | None, bone_labels: Collection[int], device: torch.device
+) -> XrayAnatomy:
+    """Attenuation of the bones and of the rest.
+
+    Args:
+        ct: in HU.
+        labels: bones on the grid of the CT; None takes what is as dense as bone.
+        bone_labels: labels to be registered; empty takes all but background.
+        device: where the components lie.
+
+    Raises:
+        InputError: the CT is no image, nothing in it is bone, or the labels lie on another grid.
+    """
+    check_image(ct)
+    attenuation = ct.with_values(attenuation_from_hu(ct.values.float()))
+    if labels is None:
+        dense = ct.values >= BONE_FROM_HU
+        if not bool(dense.any()):
+            raise InputError(
+                f"Nothing in the CT '{ct.name}' is as dense as bone: its largest value is "
+                f"{float(ct.values.max()):.0f}, bone begins at {BONE_FROM_HU:.0f} HU. "
+                "Choose a CT in Hounsfield units, or give a segmentation of the bones."
+            )
+        bone = attenuation.with_values(attenuation.values * dense)
+    else:
+        check_same_grid(labels, ct)
+        bone = masked_volume(attenuation, labels, bone_labels or None)
+    rest = attenuation.with_values(attenuation.values - bone.values)
+    total, share = float(attenuation.values.sum()), float(rest.values.sum())
+    components = (bone, rest) if share > _LEAST_REST * total else (bone,)
+    content = attenuation.values > _AIR if len(components) > 1 else bone.values > 0
+    box = box_around(content, ct.geometry, margin_mm=0.0)
+    framed = cropped(bone, box_around(bone.values > 0, ct.geometry, margin_mm=0.0)).geometry
+    return XrayAnatomy(
+        components=tuple(cropped(volume, box).to(device) for volume in components),
+        centre_ras=framed.centre_ras,
+        radius_mm=float(np.linalg.norm(framed.extent_mm) / 2),
+    )

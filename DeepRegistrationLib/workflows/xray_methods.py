@@ -1,0 +1,186 @@
+"""The ways in which the pose of a CT before its radiographs is found."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod, XrayCtSettings, XrayMeasure
+from DeepRegistrationLib.models.catalog import ModelStamp
+from DeepRegistrationLib.optimize.radiograph_descent import (
+    GRADIENT_DESCENT,
+    NETWORK_DESCENT,
+    descend,
+)
+from DeepRegistrationLib.optimize.radiograph_levels import MakeMeasure
+from DeepRegistrationLib.optimize.radiograph_refinement import (
+    RadiographRefinementSettings,
+    refine_poses,
+)
+from DeepRegistrationLib.optimize.radiograph_search import Candidates, PoseRange
+from DeepRegistrationLib.progress import StageProgress
+from DeepRegistrationLib.similarity.gradient_correlation import gradient_correlation
+from DeepRegistrationLib.similarity.gradient_orientation import gradient_orientation
+from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_correlation
+from DeepRegistrationLib.similarity.radiograph_local_correlation import radiograph_local_correlation
+from DeepRegistrationLib.similarity.radiograph_mutual_information import radiograph_mutual_information
+from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, search
+from DeepRegistrationLib.workflows.xray_rivals import stands_out
+
+SEARCH, DESCEND, REFINE = "Searching the pose", "Following the gradient", "Refining the pose"
+MEASURES: dict[XrayMeasure, MakeMeasure] = {
+    XrayMeasure.GRADIENT_CORRELATION: gradient_correlation,
+    XrayMeasure.CORRELATION: radiograph_correlation,
+    XrayMeasure.LOCAL_CORRELATION: radiograph_local_correlation,
+    XrayMeasure.GRADIENT_ORIENTATION: gradient_orientation,
+    XrayMeasure.MUTUAL_INFORMATION: radiograph_mutual_information,
+}
+# orientations tried out for each candidate that is refined
+_ORIENTATIONS_PER_CANDIDATE = 25
+_LARGEST_PX = 256
+
+
+@dataclass(eq=False)
+class Track:
+    """What happened on the way, for the convergence plot and the pictures that follow it.
+
+    Attributes:
+        stages: receives the progress.
+        history: stage -> best similarity so far.
+        poses: stage -> the pose that belongs to it (4, 4).
+    """
+
+    stages: StageProgress
+    history: dict[str, list[float]] = field(default_factory=dict)
+    poses: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def follow(
+        self, stage: str, fraction: float, similarity: float | None, pose: torch.Tensor | None
+    ) -> None:
+        """Keeps and reports one iteration; raises `Cancelled` if the person wants to stop."""
+        if pose is None:
+            self.stages.advance(fraction)
+            return
+        matrix = pose.numpy().copy()
+        self.history.setdefault(stage, []).append(similarity)
+        self.poses.setdefault(stage, []).append(matrix)
+        self.stages.advance(fraction, pose=tuple(matrix.flatten().tolist()), similarity=similarity)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPose:
+    """Answer of a method.
+
+    Attributes:
+        pose: (4, 4) float64; world from CT.
+        pool: other poses that were refined, with the answer's neighbourhood first; None without a search.
+        rounds: of the search.
+        models: networks that took part.
+    """
+
+    pose: torch.Tensor
+    pool: Candidates | None = None
+    rounds: int = 0
+    models: tuple[ModelStamp, ...] = ()
+
+
+def methods_stages(method: XrayCtMethod) -> tuple[str, ...]:
+    """Stages that a method goes through, in their order."""
+    return (SEARCH, REFINE) if method == XrayCtMethod.AUTO else (DESCEND,)
+
+
+def find_pose(scene: XrayScene, settings: XrayCtSettings, track: Track) -> FoundPose:
+    """Finds the pose by the method that was chosen."""
+    if settings.method == XrayCtMethod.AUTO:
+        return _by_search(scene, settings, track)
+    pose, models = torch.from_numpy(scene.start.copy()), ()
+    if settings.method in (XrayCtMethod.NET, XrayCtMethod.NET_GRAD_NCC):
+        pose, models = _by_network(scene, pose, track)
+    if settings.method in (XrayCtMethod.GRAD_NCC, XrayCtMethod.NET_GRAD_NCC):
+        pose = _by_gradient(scene, pose, track)
+    return FoundPose(pose, models=models)
+
+
+def final_size_px(scene: XrayScene) -> int:
+    """Pixels of the last level: as fine as the CT has something to say."""
+    size = FINE_PX
+    longest = max(max(r.camera.image_size_px) for r in scene.radiographs)
+    finest_mm = float(scene.anatomy.bone.geometry.spacing_mm.min())
+    while size * 2 <= min(longest, _LARGEST_PX) and scene.pixel_mm(size * 2) >= 0.5 * finest_mm:
+        size *= 2
+    return size
+
+
+def _by_search(scene: XrayScene, settings: XrayCtSettings, track: Track) -> FoundPose:
+    track.stages.enter(SEARCH)
+    found = search(
+        scene,
+        PoseRange(float(np.radians(settings.search_rotation_deg)), settings.search_translation_mm),
+        orientations=_ORIENTATIONS_PER_CANDIDATE * settings.candidates,
+        candidates=settings.candidates,
+        rounds=settings.rounds,
+        seed=settings.seed,
+        is_certain=lambda pool: stands_out(pool, scene.centre),
+        time_limit_s=settings.time_limit_s,
+        advance=lambda fraction, similarity, pose: track.follow(SEARCH, fraction, similarity, pose),
+    )
+    track.stages.enter(REFINE)
+    pose = _refine_to_the_end(scene, found.pool.poses[0], MEASURES[settings.measure], track)
+    return FoundPose(pose, found.pool, found.rounds)
+
+
+def _refine_to_the_end(
+    scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure, track: Track
+) -> torch.Tensor:
+    size = final_size_px(scene)
+    # larger images take longer and start nearer
+    plan = [(FINE_PX, 40, (0.0, 0.5)), (size, 20, (0.5, 1.0))] if size > FINE_PX else [(size, 50, (0.0, 1.0))]
+    for pixels, iterations, (begin, end) in plan:
+        refined = refine_poses(
+            pose[None],
+            scene.level(pixels, measure, fine=True),
+            RadiographRefinementSettings(iterations),
+            lambda f, similarity, at, b=begin, e=end: track.follow(REFINE, b + f * (e - b), similarity, at),
+        )
+        pose = refined.poses[0]
+    return pose
+
+
+def _by_gradient(scene: XrayScene, pose: torch.Tensor, track: Track) -> torch.Tensor:
+    track.stages.enter(DESCEND)
+    level = scene.level(FINE_PX, gradient_correlation)
+
+    def loss(poses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        fit = level.fit(poses, in_world=True)
+        # the measure is the square of the correlation that the paper maximizes
+        correlation = fit.similarity.clamp(min=1e-4).sqrt()
+        return 1 - correlation, -fit.gradient / correlation[:, None]
+
+    def watch(fraction: float, value: float, at: torch.Tensor) -> None:
+        track.follow(DESCEND, fraction, (1 - value) ** 2, at)
+
+    return descend(pose, loss, scene.centre, _unit_mm(scene), GRADIENT_DESCENT, watch)
+
+
+def _by_network(
+    scene: XrayScene, pose: torch.Tensor, track: Track
+) -> tuple[torch.Tensor, tuple[ModelStamp, ...]]:
+    from DeepRegistrationLib.workflows.xray_network import learned_similarity
+
+    track.stages.enter(DESCEND)
+    prepared, stamp = learned_similarity(scene)
+    level = scene.level(FINE_PX, gradient_correlation)
+
+    def loss(poses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = prepared.loss_and_gradient(poses)
+        return found.value, found.gradient
+
+    def watch(fraction: float, value: float, at: torch.Tensor) -> None:
+        track.follow(DESCEND, fraction, float(level.similarity(at[None])[0]), at)
+
+    return descend(pose, loss, scene.centre, _unit_mm(scene), NETWORK_DESCENT, watch), (stamp,)
+
+
+def _unit_mm(scene: XrayScene) -> float:
+    """Half the edge of the volume, which the paper calls 1."""
+    return float(scene.anatomy.bone.geometry.extent_mm.max()) / 2

@@ -1,0 +1,39 @@
+"""Whether one pose stands out from all others that fit.
+
+Soft tissue, noise and scatter leave a residual at the right pose too. What tells is how much smaller it is
+there than at the best pose elsewhere.
+"""
+
+import torch
+
+from DeepRegistrationLib.geometry.rotations import geodesic_distance
+from DeepRegistrationLib.optimize.radiograph_search import Candidates
+
+DIFFERENT_RAD, DIFFERENT_MM = 0.1, 30.0
+"""Turn or shift from which on a pose is another answer; depth, which is known least, moves it most."""
+# wrong poses had ratios up to 1.7 on the CTs for tuning
+CERTAIN_RATIO = 2.0
+
+
+def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
+    """Similarity of the best pose that is another answer than the first; 0 if there is none.
+
+    Args:
+        pool: the best first.
+        centre_ras: (3,); middle of the anatomy in the frame of the volume.
+    """
+    rotations = pool.poses[:, :3, :3]
+    centres = pool.poses[:, :3, 3] + rotations @ centre_ras
+    turned = geodesic_distance(rotations, rotations[0]) > DIFFERENT_RAD
+    others = turned | ((centres - centres[0]).norm(dim=-1) > DIFFERENT_MM)
+    return float(pool.scores[others].max()) if bool(others.any()) else 0.0
+
+
+def residual_ratio(best: float, rival: float) -> float:
+    """How many times larger the unexplained part is at the rival."""
+    return (1 - rival) / max(1 - best, 1e-6)
+
+
+def stands_out(pool: Candidates, centre_ras: torch.Tensor) -> bool:
+    """True if no further search is needed; see the arguments of `rival_score`."""
+    return residual_ratio(float(pool.scores[0]), rival_score(pool, centre_ras)) > CERTAIN_RATIO
