@@ -1,6 +1,7 @@
 """The tab for a slice of a fetal brain, or a stack of slices."""
 
 import dataclasses
+from collections.abc import Callable
 
 import slicer
 from slicer.i18n import tr as _
@@ -9,13 +10,15 @@ from slicer.util import VTKObservationMixin
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationSlicer.Choices import SliceChoice
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
+from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf, sliceAxis
 from DeepRegistrationSlicer.PanelAtlas import PanelAtlas, setRowVisible
-from DeepRegistrationSlicer.PanelFollow import PanelFollow
+from DeepRegistrationSlicer.PanelFollow import Followed, PanelFollow
 from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultLoader import WantedNodes
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SliceFollower import SliceFollower
 from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSliceInAtlas
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
@@ -39,7 +42,10 @@ class PanelFetalSlice(VTKObservationMixin):
         self._services = services
         self._shown: ResultNodes | None = None
         self._atlas = PanelAtlas(ui)
-        self._follow = PanelFollow(ui, services, self.request, self.show)
+        followed = Followed(
+            self.request, _keyOf, self._follower, self.onFollowed, _("{rate:.1f} registrations per second")
+        )
+        self._follow = PanelFollow(ui, services, followed)
         self.purpose = _("Find the slice in the atlas.")
         self.downloadButton = ui.downloadButton
 
@@ -116,6 +122,15 @@ class PanelFetalSlice(VTKObservationMixin):
         if areShown():
             placeViews(self._shown)
 
+    def onFollowed(self, news: FollowNews, isFirst: bool) -> None:
+        """The pose was found again; after the first time the views are the user's."""
+        if news.result is None:
+            return
+        if isFirst:
+            self.show(news.result)
+        elif areShown():
+            placeViews(news.result)
+
     def stopLive(self) -> None:
         """Follows the slice no more."""
         self._follow.stop()
@@ -125,6 +140,14 @@ class PanelFetalSlice(VTKObservationMixin):
         self._follow.stop()
         self.removeObservers()
         self._shown = None
+
+    def _follower(self, request: FetalSliceRequest, onNews: Callable[[FollowNews], None]) -> SliceFollower:
+        return SliceFollower(self._services.logic, request, onNews, self._services.progress.show)
+
+
+def _keyOf(request: FetalSliceRequest) -> tuple:
+    source = request.source
+    return (source.volume.GetID() if source.volume is not None else None, source.number, source.view)
 
 
 def _sourceOf(chosen: FetalSliceParameters) -> SliceSource:

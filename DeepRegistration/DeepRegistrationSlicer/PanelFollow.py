@@ -1,54 +1,66 @@
-"""The part of the slice tab that follows a slice live: a check box, and how often the pose is found."""
+"""The part of a tab that follows something live: a check box, and how often it comes to a result."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
+from DeepRegistrationSlicer.Follower import Follower, FollowEvent, FollowNews
 from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
-from DeepRegistrationSlicer.ResultNodes import ResultNodes
-from DeepRegistrationSlicer.SliceFollower import FollowEvent, FollowNews, SliceFollower
-from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews
+from DeepRegistrationSlicer.Request import Request
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a tab follows.
+
+    Attributes:
+        request: makes the request that the choices describe.
+        key: of a request; following stops when it changes.
+        make: a follower of a request, and whom it tells its news.
+        onMoved: called with each new result, and whether it is the first.
+        rate: how often, with `{rate}` for the number per second.
+    """
+
+    request: Callable[[RegistrationParameters], Request]
+    key: Callable[[Request], tuple]
+    make: Callable[[Request, Callable[[FollowNews], None]], Follower]
+    onMoved: Callable[[FollowNews, bool], None]
+    rate: str
 
 
 class PanelFollow:
     """Starts and stops a follower.
 
     Args:
-        ui: widgets of the tab by name.
+        ui: widgets of the tab by name: `followCheckBox` and `rateLabel`.
         services: of the panel.
-        request: makes the request that the choices describe.
-        show: shows a result in the views.
+        followed: what is followed.
     """
 
-    def __init__(
-        self,
-        ui: object,
-        services: PanelServices,
-        request: Callable[[RegistrationParameters], FetalSliceRequest],
-        show: Callable[[ResultNodes], None],
-    ) -> None:
-        self._ui, self._services, self._request, self._show = ui, services, request, show
-        self._follower: SliceFollower | None = None
+    def __init__(self, ui: object, services: PanelServices, followed: Followed) -> None:
+        self._ui, self._services, self._followed = ui, services, followed
+        self._follower: Follower | None = None
         self._key: tuple | None = None
-        self._isShown = False
+        self._isFirst = True
         ui.followCheckBox.toggled.connect(self.onToggled)
 
     @property
     def isRunning(self) -> bool:
-        """True while a slice is followed."""
+        """True while something is followed."""
         return self._follower is not None
 
     def update(self, parameters: RegistrationParameters) -> None:
-        """Stops if another slice was chosen; says why the box cannot be checked."""
-        if self.isRunning and self._keyOf(self._request(parameters)) != self._key:
+        """Stops if something else was chosen; says why the box cannot be checked."""
+        request = self._followed.request(parameters)
+        if self.isRunning and self._followed.key(request) != self._key:
             self.stop()
         reason = None
         try:
-            self._request(parameters).check()
+            request.check()
         except RegistrationError as err:
             reason = str(err)
         isBusy = self._services.logic.job is not None and not self.isRunning
@@ -80,34 +92,22 @@ class PanelFollow:
         else:
             tone = Tone.WARNING if news.event == FollowEvent.FAILED else Tone.PLAIN
             progress.end(_message(news), tone)
-            self._ui.rateLabel.text = _rate(news.rate)
-        if news.event == FollowEvent.MOVED and news.result is not None:
-            if not self._isShown:
-                # from now on the views are the user's
-                self._isShown = True
-                self._show(news.result)
-            elif areShown():
-                placeViews(news.result)
+            hasRate = news.rate is not None
+            self._ui.rateLabel.text = self._followed.rate.format(rate=news.rate) if hasRate else ""
+        if news.event == FollowEvent.MOVED:
+            self._followed.onMoved(news, self._isFirst)
+            self._isFirst = False
         self._services.refresh()
 
     def _start(self) -> None:
-        request = self._request(self._services.parameters())
-        follower = SliceFollower(self._services.logic, request, self.onNews, self._services.progress.show)
+        request = self._followed.request(self._services.parameters())
+        follower = self._followed.make(request, self.onNews)
+        self._isFirst = True
         follower.start()
-        self._isShown = False
-        self._follower, self._key = follower, self._keyOf(request)
-
-    @staticmethod
-    def _keyOf(request: FetalSliceRequest) -> tuple:
-        source = request.source
-        return (source.volume.GetID() if source.volume is not None else None, source.number, source.view)
+        self._follower, self._key = follower, self._followed.key(request)
 
 
 def _message(news: FollowNews) -> str:
     if news.event == FollowEvent.DOUBTFUL:
         return _("The pose found is not to be trusted; the slice stays where it was.")
     return news.message
-
-
-def _rate(rate: float | None) -> str:
-    return _("{rate:.1f} registrations per second").format(rate=rate) if rate is not None else ""

@@ -118,7 +118,7 @@ class XrayCtSettings:
         time_limit_s: no new round of the search begins after this time [s]; None: no limit.
         bone_labels: values of `ct_labels` that are registered; empty takes all but 0.
         polarity: how bone looks in the files of the radiographs.
-        preview: registers nothing: the CT is projected where it is put, at once, for views that follow a hand.
+        preview: registers nothing: the CT is projected where it is put, for views that follow a hand.
         device: where torch computes.
         seed: seed of everything random.
 

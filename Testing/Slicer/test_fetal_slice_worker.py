@@ -8,11 +8,12 @@ import pytest
 import slicer
 from DeepRegistrationSlicer.AtlasSource import AtlasByAge
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
+from DeepRegistrationSlicer.Follower import FollowEvent
 from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.MrmlBridge import arrayOf, loadVolume, matrixOf
 from DeepRegistrationSlicer.MrmlSlices import planeOf
 from DeepRegistrationSlicer.ResultNodes import findResult
-from DeepRegistrationSlicer.SliceFollower import FollowEvent, SliceFollower
+from DeepRegistrationSlicer.SliceFollower import SliceFollower
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import slicer
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
+from DeepRegistrationSlicer.Follower import FollowEvent
 from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.MrmlBridge import arrayOf, matrixOf
 from DeepRegistrationSlicer.ResultNodes import findResult
-from DeepRegistrationSlicer.SliceFollower import FollowEvent, SliceFollower
+from DeepRegistrationSlicer.SliceFollower import SliceFollower
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
 from Testing.Slicer.nodes import movedBy, nodeIds, obliqueVolume
