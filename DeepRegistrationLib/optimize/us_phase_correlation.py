@@ -12,6 +12,12 @@ from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brough
 
 _ANGLES, _RADII = 720, 48
 """Samples of half a circle, and along each ray."""
+_PADDED = 2
+"""Images are padded to this many times their size, so that the spectrum is smooth enough to be sampled."""
+_HIGHEST, _WHITENED = 60, 0.5
+"""Frequencies along the angle that count; exponent of the magnitude that is divided out. With all
+frequencies and all of the magnitude, as in the source, the grid of the spectrum itself correlates best, at
+0 degrees."""
 _LARGEST_DEG = 15.0
 _LARGEST_SHIFT = 0.2
 
@@ -35,7 +41,9 @@ def phase_correlation(pairs: FramePairs) -> PairMotion:
     polar_moving, polar_fixed = _polar(moving), _polar(fixed)  # (P, angles, radii)
     spectra = torch.fft.rfft(polar_moving, dim=1) * torch.fft.rfft(polar_fixed, dim=1).conj()
     summed = spectra.sum(2)
-    peak = torch.fft.irfft(summed / summed.abs().clamp(min=1e-9), n=_ANGLES, dim=1)  # (P, angles)
+    summed = summed / summed.abs().clamp(min=1e-9) ** _WHITENED
+    summed[:, _HIGHEST:] = 0
+    peak = torch.fft.irfft(summed, n=_ANGLES, dim=1)  # (P, angles)
     allowed = round(_LARGEST_DEG / 180 * _ANGLES)
     angle = _peak(peak, allowed) * (math.pi / _ANGLES)
     turned = PairMotion(angle, torch.zeros_like(pairs.moving[:, 0, 0, :2]))
@@ -51,10 +59,10 @@ def phase_correlation(pairs: FramePairs) -> PairMotion:
 
 def _polar(images: torch.Tensor) -> torch.Tensor:
     """(P, angles, radii); logarithm of the spectrum's magnitude, over half a circle."""
-    size = images.shape[-1]
-    spectrum = torch.fft.fftshift(torch.fft.fft2(images[:, 0]), dim=(1, 2)).abs()
+    size = _PADDED * images.shape[-1]
+    spectrum = torch.fft.fftshift(torch.fft.fft2(images[:, 0], s=(size, size)), dim=(1, 2)).abs()
     angle = torch.arange(_ANGLES, device=images.device) * (math.pi / _ANGLES)
-    radius = torch.linspace(3, 0.42 * size, _RADII, device=images.device)
+    radius = torch.linspace(4 * _PADDED, 0.3 * size, _RADII, device=images.device)
     # zero frequency lies at size // 2 after the shift
     i = size // 2 + radius[None] * angle.cos()[:, None]
     j = size // 2 + radius[None] * angle.sin()[:, None]

@@ -5,13 +5,16 @@ the local contrast. Gauss-Newton in the second-order form that averages the grad
 residuals beyond the local contrast, which is where speckle has changed, count less and less.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from DeepRegistrationLib.images.us_texture import locally_normalized
-from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back, plane_points
+from DeepRegistrationLib.optimize import us_sums
+from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
+from DeepRegistrationLib.optimize.us_sums import pair_sums
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class UsRefinementSettings:
         least_overlap: a step that leaves less of the sector in view than this share is not taken.
         angle_tolerance_rad: a level ends when no pair turns more than this in a step.
         shift_tolerance: nor moves more than this [edges].
+        polish: steps in the end on frames that are normalized anew over what both show: the neighbourhoods at
+            the sector's edge are then the same in both.
     """
 
     sizes: tuple[int, ...] = (32, 64, 128)
@@ -33,6 +38,7 @@ class UsRefinementSettings:
     least_overlap: float = 0.3
     angle_tolerance_rad: float = 5e-5
     shift_tolerance: float = 5e-5
+    polish: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +95,23 @@ def refine_pairs(
             if bool(small.all()):
                 break
         done += iterations
+    fit = level.fit(motion, settings)
+    finest = pairs.of_size(settings.sizes[-1])
+    for _ in range(settings.polish):
+        back = _brought_back_pairs(finest, fit.motion)
+        step, _ = _Level(back).step(PairMotion.none(back), settings)
+        step = step * (fit.overlap > settings.least_overlap)[:, None]
+        fit = dataclasses.replace(fit, motion=fit.motion.after(PairMotion(step[:, 0], step[:, 1:])))
     advance(1.0)
-    return level.fit(motion, settings)
+    return fit
+
+
+def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
+    """Moving frames on the grid of the fixed ones, both cut to what both show."""
+    both = torch.cat([pairs.moving, pairs.mask.expand(len(pairs), -1, -1, -1)], 1)
+    warped, seen = brought_back(both, motion).split(1, 1)
+    common = (seen > 0.99).to(warped.dtype) * pairs.mask
+    return FramePairs(warped * common, pairs.fixed * common, common)
 
 
 class _Level:
@@ -99,78 +120,50 @@ class _Level:
     def __init__(self, pairs: FramePairs) -> None:
         self._moving = locally_normalized(pairs.moving, pairs.mask)
         self._fixed = locally_normalized(pairs.fixed, pairs.mask)
-        self._mask = pairs.mask
         # a gradient across the sector's edge is no tissue
         self._inner = _eroded(pairs.mask)
-        self._points = plane_points(pairs.size, pairs.moving)
-        self._size = pairs.size
-        self._fixed_gradient = _gradient(self._fixed)  # (P, 2, n, n)
 
     def step(self, motion: PairMotion, settings: UsRefinementSettings) -> tuple[torch.Tensor, torch.Tensor]:
         """(P, 3) change of angle [rad] and shift [edges] from the right, and (P,) overlap."""
-        hessian, right, _, overlap, _ = self._equations(motion, settings)
-        return -torch.linalg.solve(hessian, right), overlap
+        sums = pair_sums(self._moving, self._fixed, self._inner, motion, settings.outlier)
+        step = torch.linalg.solve(_hessian(sums), sums[:, us_sums.RIGHT])
+        return -step, self._overlap(sums)
 
     def fit(self, motion: PairMotion, settings: UsRefinementSettings) -> PairFit:
         """Fit at a motion."""
-        hessian, _, correlation, overlap, variance = self._equations(motion, settings)
-        covariance = torch.linalg.inv(hessian)[:, 0, 0] * variance
-        return PairFit(motion, correlation, overlap, (covariance * _SPECKLE_PX).clamp(min=0).sqrt())
+        sums = pair_sums(self._moving, self._fixed, self._inner, motion, settings.outlier)
+        variance = sums[:, us_sums.SQUARED] / sums[:, us_sums.ROBUST].clamp(min=1)
+        covariance = torch.linalg.inv(_hessian(sums))[:, 0, 0] * variance
+        sigma = (covariance * _SPECKLE_PX).clamp(min=0).sqrt()
+        return PairFit(motion, _correlation(sums), self._overlap(sums), sigma)
 
-    def _equations(
-        self, motion: PairMotion, settings: UsRefinementSettings
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        count = len(motion.angle)
-        both = torch.cat([self._moving, self._inner.expand(count, -1, -1, -1)], 1)
-        warped, seen = brought_back(both, motion).split(1, 1)
-        weight = (seen > 0.99) * self._inner  # (P, 1, n, n)
-        area = weight.sum((1, 2, 3))
-        residual = warped - self._fixed
-        gradient = (self._fixed_gradient + _gradient(warped)) / 2
-        u, v = self._points.unbind(-1)
-        gu, gv = gradient[:, :1] * self._size, gradient[:, 1:] * self._size  # per edge
-        jacobian = torch.cat([gv * u - gu * v, gu, gv], 1).flatten(2)  # (P, 3, n n)
-        robust = weight / (1 + (residual / settings.outlier).square()).square()
-        weighted = jacobian * robust.flatten(2)
-        hessian = weighted @ jacobian.mT
-        eye = torch.eye(3, dtype=hessian.dtype, device=hessian.device)
-        # a direction without texture still needs a positive diagonal
-        trace = hessian.diagonal(dim1=1, dim2=2).mean(1)
-        hessian = hessian + (1e-4 * trace + 1e-3)[:, None, None] * eye
-        right = (weighted @ residual.flatten(2).mT)[..., 0]
-        area = area.clamp(min=1)
-        variance = (robust * residual.square()).sum((1, 2, 3)) / robust.sum((1, 2, 3)).clamp(min=1)
-        return (
-            hessian,
-            right,
-            self._correlation(warped, weight, area),
-            area / self._inner.sum((1, 2, 3)).clamp(min=1),
-            variance,
-        )
-
-    def _correlation(self, warped: torch.Tensor, weight: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
-        def mean(values: torch.Tensor) -> torch.Tensor:
-            return (values * weight).sum((1, 2, 3)) / area
-
-        m, f = mean(warped), mean(self._fixed)
-        covariance = mean(warped * self._fixed) - m * f
-        variance = (mean(warped.square()) - m.square()) * (mean(self._fixed.square()) - f.square())
-        return covariance / variance.clamp(min=1e-9).sqrt()
+    def _overlap(self, sums: torch.Tensor) -> torch.Tensor:
+        return sums[:, us_sums.AREA] / self._inner.sum((1, 2, 3)).clamp(min=1)
 
 
 _SPECKLE_PX = 6.0
 """Pixels that speckle correlates over at the finest level; so many fewer are independent."""
 
 
-def _gradient(images: torch.Tensor) -> torch.Tensor:
-    """(P, 2, n, n); central differences along u and v [per pixel], zero at the border."""
-    out = torch.zeros(len(images), 2, *images.shape[2:], dtype=images.dtype, device=images.device)
-    out[:, 0, :, 1:-1] = (images[:, 0, :, 2:] - images[:, 0, :, :-2]) / 2
-    out[:, 1, 1:-1, :] = (images[:, 0, 2:, :] - images[:, 0, :-2, :]) / 2
-    return out
+def _hessian(sums: torch.Tensor) -> torch.Tensor:
+    """(P, 3, 3); a direction without texture still gets a positive diagonal."""
+    i, j = torch.triu_indices(3, 3, device=sums.device)
+    hessian = sums.new_zeros(len(sums), 3, 3)
+    hessian[:, i, j] = sums[:, us_sums.HESSIAN]
+    hessian[:, j, i] = sums[:, us_sums.HESSIAN]
+    trace = hessian.diagonal(dim1=1, dim2=2).mean(1)
+    return hessian + torch.diag_embed((1e-4 * trace + 1e-3)[:, None].expand(-1, 3))
+
+
+def _correlation(sums: torch.Tensor) -> torch.Tensor:
+    means = sums / sums[:, us_sums.AREA].clamp(min=1)[:, None]
+    m, f = means[:, us_sums.MOVING], means[:, us_sums.FIXED]
+    covariance = means[:, us_sums.PRODUCT] - m * f
+    variance = (means[:, us_sums.MOVING2] - m.square()) * (means[:, us_sums.FIXED2] - f.square())
+    return covariance / variance.clamp(min=1e-9).sqrt()
 
 
 def _eroded(mask: torch.Tensor) -> torch.Tensor:
-    return 1 - torch.nn.functional.max_pool2d(
-        torch.nn.functional.pad(1 - mask, (2, 2, 2, 2), value=1.0), 5, stride=1
-    )
+    """The mask without the two pixels along its edge and along the border of the image."""
+    outside = torch.nn.functional.pad(1 - mask, (2, 2, 2, 2), value=1.0)
+    return 1 - torch.nn.functional.max_pool2d(outside, 5, stride=1)
