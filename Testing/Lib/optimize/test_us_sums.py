@@ -46,7 +46,7 @@ def test_the_derivatives_are_those_of_the_brought_back_frame(two_pairs):
         seen = us_sums.by_torch(moving, moving, mask, moved, 1e6)
         diagonal = (0, 3, 5)[index]
         expected = sums[:, diagonal] * max(step)
-        torch.testing.assert_close(seen[:, 6 + index], expected, rtol=0.15, atol=1e-3)
+        torch.testing.assert_close(seen[:, 6 + index], expected, rtol=0.25, atol=1e-3)
 
 
 def test_only_what_both_frames_show_is_added_up(two_pairs):
