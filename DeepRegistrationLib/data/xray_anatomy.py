@@ -27,11 +27,11 @@ class AnatomySettings:
         bone: standard deviation of the logarithm of the density of bone.
         soft: largest factor of the soft tissue.
         no_soft: share of the samples without soft tissue.
-        labelled: share of the samples whose moving volume has the bones of the labels, the others those that
-            are found by their density.
+        labelled: share of the samples whose moving volume has the bones of the labels; half of the others
+            has what is as dense as bone, half has that without specks and with the marrow.
     """
 
-    off_centre: float = 1.0
+    off_centre: float = 0.7
     size: float = 0.1
     stretch: float = 0.05
     deformation_mm: float = 5.0
@@ -84,9 +84,10 @@ def random_anatomy(
     middle = settings.off_centre * uniform() * cube.bones[picked] / cube.voxel_mm
     origin = (torch.tensor(cube.channels.shape[:0:-1], device=device) - 1) / 2  # i, j, k
     values = sample(cube.channels[None], (offsets + middle + origin)[None])[0]
-    everything, dense, labelled = values.reshape(3, size, size, size)
-    chosen = labelled if uniform() < settings.labelled else dense
+    everything, dense, whole, labelled = values.reshape(4, size, size, size)
+    others = dense if uniform() < 0.5 else whole
+    chosen = labelled if uniform() < settings.labelled else others
     soft = 0.0 if uniform() < settings.no_soft else settings.soft * uniform()
     in_bone = (settings.bone * normal(1)).exp()
-    is_bone = torch.maximum(dense, labelled)
+    is_bone = torch.maximum(whole, labelled)
     return everything * (is_bone * in_bone + (1 - is_bone) * soft), everything * chosen

@@ -10,7 +10,7 @@ import torch
 from DeepRegistrationLib.data.xray_split import XrayCt
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
-from DeepRegistrationLib.images.bone_mask import find_bones
+from DeepRegistrationLib.images.bone_mask import BONE_HU, find_bones
 from DeepRegistrationLib.images.pyramid import downsample
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.resample import resample
@@ -27,8 +27,9 @@ class XrayCube:
 
     Attributes:
         name: for model cards.
-        channels: (3, K, J, I) float32; attenuation in units of water's; share of each voxel that is bone by
-            its density; the same by the labels (as by the density where there are none).
+        channels: (4, K, J, I) float32; attenuation in units of water's; share of each voxel that is bone: as
+            dense as bone; the same without specks and with the marrow; by the labels (as the one before where
+            there are none).
         voxel_mm: size of the voxels [mm].
         bones: (N, 3) float32; offsets of the bone voxels from the middle of the grid [mm].
     """
@@ -65,8 +66,8 @@ def load_xray_cubes(
 def _cube(entry: XrayCt, folder: Path, voxel_mm: float, device: torch.device) -> XrayCube:
     ct_path, label_path = entry.paths(folder)
     ct = read_volume(ct_path)
-    dense = find_bones(ct)
-    labelled = dense if label_path is None else read_volume(label_path, labels=True)
+    whole = find_bones(ct)
+    labelled = whole if label_path is None else read_volume(label_path, labels=True)
     thickness = attenuation_from_hu(ct.values) / WATER_PER_MM
     thickness = torch.where(ct.values < _SOFTEST, torch.zeros_like(thickness), thickness)
     channels = torch.stack(
@@ -74,7 +75,8 @@ def _cube(entry: XrayCt, folder: Path, voxel_mm: float, device: torch.device) ->
             _on_world_axes(volume, voxel_mm).values
             for volume in (
                 ct.with_values(thickness),
-                ct.with_values(dense.values.float()),
+                ct.with_values((ct.values >= BONE_HU).float()),
+                ct.with_values(whole.values.float()),
                 ct.with_values((labelled.values > 0).float()),
             )
         ]
@@ -84,7 +86,7 @@ def _cube(entry: XrayCt, folder: Path, voxel_mm: float, device: torch.device) ->
 
 def xray_cube(name: str, channels: torch.Tensor, voxel_mm: float) -> XrayCube:
     """A cube from its channels; see `XrayCube`."""
-    kji = torch.nonzero(channels[1] > 0.5).float()
+    kji = torch.nonzero(channels[2] > 0.5).float()
     middle = (torch.tensor(channels.shape[1:], device=kji.device) - 1) / 2
     return XrayCube(name, channels, voxel_mm, (kji - middle).flip(1) * voxel_mm)
 

@@ -39,9 +39,9 @@ class XraySynthesis:
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     poses: XrayPoseSettings = field(default_factory=XrayPoseSettings)
     variation: VariationSettings = field(default_factory=VariationSettings)
-    poses_per_volume: int = 8
-    target_voxel_mm: float = 3.5
-    target_size: int = 88
+    poses_per_volume: int = 16
+    target_voxel_mm: float = 5.0
+    target_size: int = 64
     source_to_detector_mm: float = 1020.0
     detector_from_isocenter_mm: float = 400.0
     geometry_change: float = 0.1

@@ -20,7 +20,7 @@ def find_bones(ct: Volume, threshold_hu: float = BONE_HU) -> Volume:
 
     Args:
         ct: CT numbers [HU].
-        threshold_hu: what is denser is bone.
+        threshold_hu: what is at least as dense is bone.
 
     Returns:
         Mask (bool) on the grid of `ct`.
@@ -28,7 +28,7 @@ def find_bones(ct: Volume, threshold_hu: float = BONE_HU) -> Volume:
     Raises:
         InputError: nothing is that dense.
     """
-    dense = ct.values.cpu().numpy() > threshold_hu
+    dense = ct.values.cpu().numpy() >= threshold_hu
     pieces, count = ndimage.label(dense)
     sizes = np.bincount(pieces.ravel()) * ct.geometry.voxel_volume_mm3
     sizes[0] = 0  # the background

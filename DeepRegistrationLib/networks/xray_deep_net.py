@@ -44,7 +44,9 @@ class XrayDeepNet(nn.Module):
     The encoders share no weights but begin alike: before any training the same image has the same embedding,
     and the similarity is one of images already.
 
-    Two sizes are of use: the paper's (`grid_size` 128, `image_size` 128) and the default one for laptops.
+    Two sizes are of use: the paper's (`grid_size` 128, `voxel_mm` 2, `image_size` 128, `pixel_mm` 1.42,
+    `image_channels` of `image_encoder.PAPER_CHANNELS`), and the default one for laptops. It is coarse: the
+    network has to tell the way from afar; near by other measures take over.
 
     Source: Gao et al., "Generalizing spatial transformers to projective geometry", MICCAI 2020, figure 2.
 
@@ -60,12 +62,12 @@ class XrayDeepNet(nn.Module):
 
     def __init__(
         self,
-        grid_size: int = 64,
-        voxel_mm: float = 4.0,
-        image_size: int = 64,
-        pixel_mm: float = 2.83,
+        grid_size: int = 40,
+        voxel_mm: float = 6.0,
+        image_size: int = 32,
+        pixel_mm: float = 5.66,
         volume_channels: Sequence[int] = (4, 8, 16, 8, 3),
-        image_channels: Sequence[int] = (16, 64, 128, 128),
+        image_channels: Sequence[int] = (16, 32, 64, 64),
         embedding: int = 64,
     ) -> None:
         super().__init__()
@@ -75,7 +77,9 @@ class XrayDeepNet(nn.Module):
         self.target_encoder = ImageEncoder(2, image_size, image_channels, embedding)
         self.target_encoder.begin_like(self.moving_encoder)
 
-    def forward(self, volumes: torch.Tensor, targets: torch.Tensor, project: Projection) -> PoseLoss:
+    def forward(
+        self, volumes: torch.Tensor, targets: torch.Tensor, project: Projection, plain: bool = False
+    ) -> PoseLoss:
         """Compares; value and gradient are differentiable in the weights while gradients are recorded.
 
         Args:
@@ -83,11 +87,23 @@ class XrayDeepNet(nn.Module):
             targets: (B, 2, r, r); radiographs in any unit that grows with attenuation, 0 where the mask is
                 0; then the masks.
             project: of the poses in question.
+            plain: leaves the volume network out; while it is not trained the result is the same, in a third
+                of the time.
         """
         learns = torch.is_grad_enabled()
-        images, tangents = project(self.volume_net(volumes).to(volumes.dtype))
+        images, tangents = project(volumes if plain else self.volume_net(volumes).to(volumes.dtype))
+        if plain:
+            channels = self.moving_encoder.inputs
+            images = images.expand(-1, channels, -1, -1)
+            # one channel's change is that of all; the sum over channels below counts it once for each
+            tangents = tangents.expand(-1, channels, -1, -1, -1)
         with torch.autocast(images.device.type, enabled=False):
-            return self.compare(images, tangents, self.target_encoder(targets), learns)
+            found = self.compare(images, tangents, self.target_encoder(targets), learns)
+        if plain and learns:
+            # several processes wait for a gradient of every weight
+            nothing = 0 * sum(weights.sum() for weights in self.volume_net.parameters())
+            return PoseLoss(found.value, found.gradient + nothing)
+        return found
 
     def of_shadows(self, volumes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings of the plainest projections, along an axis; copies of a network are compared by them.

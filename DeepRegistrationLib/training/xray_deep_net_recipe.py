@@ -44,6 +44,8 @@ class XrayDeepNetRecipe:
         volume_channels: of the volume network.
         image_channels: of the encoders.
         embedding: numbers that describe a radiograph.
+        plain_epochs: epochs before the volume network is trained; until then the bones are projected as they
+            are, in a third of the time.
         balance: weight of the ratio of turn to shift; 0 in the paper.
         held_out: names of CTs that are not trained on, to choose settings by. With none, the validation shows
             new poses and shapes of the CTs that are trained on.
@@ -52,23 +54,24 @@ class XrayDeepNetRecipe:
 
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            steps=20000,
-            steps_per_epoch=500,
-            batch_size=2,
-            draw_size=2,
-            learning_rate=1e-3,
-            warm_up_steps=100,
+            steps=40000,
+            steps_per_epoch=250,
+            batch_size=4,
+            draw_size=4,
+            learning_rate=2e-3,
+            warm_up_steps=50,
             gradient_clip=1.0,
             average_decay=0.998,
         )
     )
-    grid_size: int = 48
-    voxel_mm: float = 5.0
-    image_size: int = 64
-    pixel_mm: float = 2.83
+    grid_size: int = 40
+    voxel_mm: float = 6.0
+    image_size: int = 32
+    pixel_mm: float = 5.66
     volume_channels: tuple[int, ...] = (4, 8, 16, 8, 3)
-    image_channels: tuple[int, ...] = (16, 64, 128, 128)
+    image_channels: tuple[int, ...] = (16, 32, 64, 64)
     embedding: int = 64
+    plain_epochs: int = 120
     balance: float = 0.5
     held_out: tuple[str, ...] = ()
     synthesis: XraySynthesis = field(default_factory=XraySynthesis)
@@ -114,7 +117,7 @@ class XrayDeepNetRecipe:
 
     def loss(self, network: Callable, batch: XrayPairs, epoch: int) -> Loss:
         """M_dist of the paper, and the balance of turn and shift."""
-        found, wanted = self._gradients(network, batch)
+        found, wanted = self._gradients(network, batch, epoch < self.plain_epochs)
         value = direction_loss(found, wanted).mean()
         if self.balance:
             value = value + self.balance * balance_loss(found, wanted, LENGTH_MM).mean()
@@ -131,7 +134,9 @@ class XrayDeepNetRecipe:
         """What the network sees."""
         return XrayInput(self.grid_size, self.voxel_mm, self.image_size, self.pixel_mm)
 
-    def _gradients(self, network: Callable, batch: XrayPairs) -> tuple[torch.Tensor, torch.Tensor]:
+    def _gradients(
+        self, network: Callable, batch: XrayPairs, plain: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """(V P, 6) each; of the network similarity and of the geodesic distance."""
         geometry = self.network_input().cube(np.zeros(3))
         settings = ProjectionSettings(step_mm=self.voxel_mm)
@@ -146,7 +151,7 @@ class XrayDeepNetRecipe:
             images, tangents = (torch.cat(part) for part in zip(*parts, strict=True))
             return images, tangents
 
-        found: PoseLoss = network(batch.volumes, batch.targets.flatten(0, 1), project)
+        found: PoseLoss = network(batch.volumes, batch.targets.flatten(0, 1), project, plain)
         moving, target = batch.moving.flatten(0, 1), batch.target.flatten(0, 1)
         wanted = geodesic_gradient(moving, target, moving.new_zeros(3))
         return found.gradient, wanted.to(found.gradient.dtype)

@@ -12,4 +12,4 @@ def a_patient(voxel_mm: float = 8.0, size: tuple[int, int, int] = (40, 36, 38)) 
     bar = ((i - 0.3 * k**2) ** 2 + (j - 0.2) ** 2 < 0.03).float()
     ball = ((i + 0.5) ** 2 + (j + 0.1) ** 2 + (k - 0.4) ** 2 < 0.05).float()
     bone = torch.maximum(bar, ball) * body
-    return xray_cube("patient", torch.stack([body + 0.8 * bone, bone, bar * body]), voxel_mm)
+    return xray_cube("patient", torch.stack([body + 0.8 * bone, bone, bone, bar * body]), voxel_mm)

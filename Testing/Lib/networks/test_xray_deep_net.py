@@ -73,7 +73,7 @@ def test_an_untrained_volume_network_projects_the_bones_as_they_are(bones):
 def test_the_layers_of_the_encoder_are_those_of_its_table():
     kinds = (torch.nn.AvgPool2d, torch.nn.Linear)
     shapes = layer_shapes(ImageEncoder(3), torch.rand(2, 3, 64, 64), kinds)
-    assert shapes == [(2, 16, 32, 32), (2, 64, 16, 16), (2, 128, 8, 8), (2, 128, 4, 4), (2, 64)]
+    assert shapes == [(2, 16, 32, 32), (2, 32, 16, 16), (2, 64, 8, 8), (2, 64, 4, 4), (2, 64)]
 
 
 def test_an_image_that_cannot_be_halved_often_enough_is_refused():
@@ -136,6 +136,18 @@ def test_the_loss_of_the_pose_gradient_reaches_every_weight_as_differences_say(a
         flat[at] = before
         # the scale of the last layer's bias is a special case: shifting both embeddings changes nothing
         assert (values[0] - values[1]) / (2 * step) == pytest.approx(slope, rel=1e-4, abs=1e-9), name
+
+
+def test_before_the_volume_network_is_trained_it_can_be_left_out(bones, targets):
+    torch.manual_seed(0)
+    network = XrayDeepNet(**SMALL).double()
+    whole = network(bones, targets, projection(network, POSES))
+    plain = network(bones, targets, projection(network, POSES), plain=True)
+    assert torch.allclose(whole.value, plain.value)
+    assert torch.allclose(whole.gradient, plain.gradient)
+    plain.gradient.sum().backward()
+    assert all((weights.grad == 0).all() for weights in network.volume_net.parameters())
+    assert all(weights.grad is not None for weights in network.parameters())
 
 
 def test_without_gradients_the_answer_is_the_same_and_keeps_no_graph(a_network, bones, targets):
