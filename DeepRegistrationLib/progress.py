@@ -54,6 +54,7 @@ class StageProgress:
 
     def __post_init__(self) -> None:
         self._started = time.perf_counter()
+        self._reached = 0.0
         self._stage: str | None = None
         self._stage_started = self._started
 
@@ -90,6 +91,8 @@ class StageProgress:
         total = sum(self.shares.values())
         before = sum(list(self.shares.values())[: list(self.shares).index(self._stage)])
         fraction = (before + fraction_of_stage * self.shares[self._stage]) / total
+        # a search that goes on corrects its estimates; the bar waits for it and never goes back
+        fraction = self._reached = max(fraction, self._reached)
         elapsed = time.perf_counter() - self._started
         # below 5 % the estimate is noise
         seconds_left = elapsed * (1 - fraction) / fraction if fraction > 0.05 else None

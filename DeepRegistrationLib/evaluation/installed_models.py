@@ -7,6 +7,7 @@ from typing import TypeVar
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeMethod
+from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod
 from DeepRegistrationLib.models.catalog import find_model
 from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.workflows.fetal_networks import CORRECTION_NET, POSE_NET
@@ -14,12 +15,15 @@ from DeepRegistrationLib.workflows.fetal_slice_proposals import SLICE_NET
 
 Method = TypeVar("Method", bound=StrEnum)
 
+_XRAY_DEEP_NET = "xray-deep-net"
 _NEEDED = {
     FetalVolumeMethod.POSE_NET: (POSE_NET,),
     FetalVolumeMethod.CORRECTION_NET: (POSE_NET, CORRECTION_NET),
     FetalVolumeMethod.VVR_DEEP: (POSE_NET, CORRECTION_NET),
     FetalSliceMethod.SLICE_NET: (SLICE_NET,),
     FetalSliceMethod.SVR_DEEP: (SLICE_NET,),
+    XrayCtMethod.NET: (_XRAY_DEEP_NET,),
+    XrayCtMethod.NET_GRAD_NCC: (_XRAY_DEEP_NET,),
 }
 _HELPFUL = {
     (FetalVolumeMethod, FetalVolumeMethod.AUTO): (POSE_NET, CORRECTION_NET),
