@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "'$(PYTHON)' cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_ARGS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-	  -c constraints.txt -e '.[slicer,test,training]'
+	  -c constraints.txt -e '.[slicer,test,training,cohort]'
 	touch $@
 
 demo: venv

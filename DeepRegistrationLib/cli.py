@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from DeepRegistrationLib.cli_batch import batch
 from DeepRegistrationLib.cli_data import data_app
 from DeepRegistrationLib.cli_jobs import JOB_COMMANDS
 from DeepRegistrationLib.cli_models import models_app
@@ -39,6 +40,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
 app.command("train")(train)
+app.command("batch")(batch)
 for _kind, _command in JOB_COMMANDS.items():
     app.command(str(_kind))(_command)
 

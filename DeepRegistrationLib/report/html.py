@@ -6,12 +6,12 @@ from html import escape
 
 import numpy as np
 
-from DeepRegistrationLib.report.html_parts import section, table
-from DeepRegistrationLib.report.page_style import STYLE
+from DeepRegistrationLib.report.html_parts import section, table, whole_page
 from DeepRegistrationLib.report.picture import LABELS, Picture
 from DeepRegistrationLib.report.words import shown_confidence
 from DeepRegistrationLib.workflows.result import Segment, Trust
 
+_PNG = "data:image/png;base64,"
 _ADVICE = {
     Trust.HIGH: ("High confidence", "Look at the pictures, then use it."),
     Trust.MODERATE: ("Moderate confidence", "Check the pictures with care before using it."),
@@ -54,13 +54,17 @@ def html_report(
         section("Versions", table(content["versions"])),
         "<footer>Research software, not a medical device: not for diagnosis or treatment.</footer>",
     ]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head>\n<body><main>\n"
-        + "\n".join(filter(None, body))
-        + "\n</main></body></html>\n"
-    )
+    return whole_page(title, body)
+
+
+def first_picture(report: str) -> bytes | None:
+    """The first picture of a report, as a PNG file; None if it has none.
+
+    Args:
+        report: HTML of `html_report`.
+    """
+    _, found, rest = report.partition(_PNG)
+    return base64.b64decode(rest.partition('"')[0]) if found else None
 
 
 def _confidence(content: Mapping[str, object]) -> str:
@@ -85,7 +89,7 @@ def _picture(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode("ascii")
     return (
         f"<figure><h2>{escape(picture.title)}</h2>"
-        f'<img alt="{escape(picture.title)}" src="data:image/png;base64,{data}">'
+        f'<img alt="{escape(picture.title)}" src="{_PNG}{data}">'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 

@@ -1,7 +1,25 @@
-"""Pieces of a report's page: sections and tables."""
+"""Pieces of a report's page: the page itself, sections and tables."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
+
+from DeepRegistrationLib.report.page_style import STYLE
+
+
+def whole_page(title: str, body: Sequence[str]) -> str:
+    """A page without any link to other files.
+
+    Args:
+        title: of the window, plain text.
+        body: HTML of its parts, in reading order; empty ones are left out.
+    """
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(filter(None, body))
+        + "\n</main></body></html>\n"
+    )
 
 
 def section(title: str, inside: str) -> str:

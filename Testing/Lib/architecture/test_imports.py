@@ -36,12 +36,22 @@ LAYERS = [
     {"training"},
     {"job_kinds"},
     {"job_runner", "training_command"},
+    {"batch"},
     {"console", "worker_channel"},
     {"worker", "demo"},
     {"cli_options"},
-    {"cli_fetal_slice", "cli_fetal_volume", "cli_us_angles", "cli_xray_ct", "cli_xray_study"},
+    {
+        "cli_capture_range",
+        "cli_fetal_slice",
+        "cli_fetal_volume",
+        "cli_us_angles",
+        "cli_us_study",
+        "cli_xray_ct",
+        "cli_xray_study",
+    },
     {"cli_jobs"},
-    {"cli", "cli_data", "cli_models", "cli_studies", "cli_train"},
+    {"cli_case_table"},
+    {"cli", "cli_batch", "cli_data", "cli_models", "cli_studies", "cli_train"},
 ]
 # what Slicer's process may import
 TORCH_FREE = (
