@@ -80,7 +80,7 @@ def _by_machine_code(
     from DeepRegistrationLib.optimize.us_kernels import add_up
 
     out = torch.zeros(len(moving), COUNT, dtype=torch.float64)
-    matrix = motion.matrix().double()
+    matrix = motion.matrix().detach().double()
     images = [image.detach().contiguous().numpy() for image in (moving, fixed, inner)]
     add_up(images[0][:, 0], images[1][:, 0], images[2][:, 0], matrix.numpy(), float(outlier), out.numpy())
     return out.to(moving.dtype)

@@ -12,9 +12,11 @@ import numpy as np
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 
-_CONSTANT, _BY_CORRELATION, _BY_SIGMA, _BY_OVERLAP, _BY_ANGLE, _BY_SHIFT = -2.5, 10.0, -1.0, 0.0, -0.5, -0.3
-"""Logistic regression of "the angle is right within half a degree"; `deepregistration evaluate us-confidence`
-fits and prints these constants, from the validation subjects only."""
+EVIDENCE = ("correlation", "sigma", "overlap", "angle change", "shift change")
+_CONSTANT, _WEIGHTS = -5.04, (7.66, -2.4, 3.99, -0.682, -0.866)
+"""Logistic regression of "same place, and the angle is right within half a degree", in the order of
+`EVIDENCE`; `deepregistration evaluate us-confidence` fits and prints these numbers, from the validation
+subjects only."""
 _LARGEST = {"sigma": 3.0, "angle": 6.0, "shift": 10.0}
 """Beyond these evidence tells no more [logarithm; degrees; % of the edge]."""
 _HIGH, _LOW = 0.8, 0.5
@@ -52,6 +54,12 @@ class PairEvidence:
         )
 
 
+def confidence_values(evidence: np.ndarray) -> np.ndarray:
+    """(N,); confidence in pairs with evidence (N, 5), as `PairEvidence.numbers` gives it; 0 to 1."""
+    total = _CONSTANT + np.asarray(evidence) @ np.array(_WEIGHTS)
+    return 1 / (1 + np.exp(-np.clip(total, -40, 40)))
+
+
 def judge_pair(evidence: PairEvidence) -> Confidence:
     """Confidence in the motion between two frames.
 
@@ -61,8 +69,7 @@ def judge_pair(evidence: PairEvidence) -> Confidence:
     Returns:
         Value, word and reason.
     """
-    weights = np.array([_BY_CORRELATION, _BY_SIGMA, _BY_OVERLAP, _BY_ANGLE, _BY_SHIFT])
-    value = 1 / (1 + math.exp(-max(min(_CONSTANT + float(weights @ evidence.numbers()), 40), -40)))
+    value = float(confidence_values(evidence.numbers()[None])[0])
     if value >= _LOW:
         trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE
         reason = (

@@ -49,6 +49,15 @@ def resolved(method: UsAnglesMethod) -> UsAnglesMethod:
     return UsAnglesMethod.NETWORK_REFINE if there else UsAnglesMethod.SEARCH_REFINE
 
 
+def available_methods() -> tuple[UsAnglesMethod, ...]:
+    """The methods that can be used here, without "auto"."""
+    needs_network = (UsAnglesMethod.NETWORK, UsAnglesMethod.NETWORK_REFINE)
+    there = ANGLE_NET in model_catalog()
+    every = [method for method in UsAnglesMethod if method != UsAnglesMethod.AUTO]
+    return tuple(method for method in every if there or method not in needs_network)
+
+
+@torch.no_grad()
 def register_pairs(
     pairs: FramePairs,
     method: UsAnglesMethod,

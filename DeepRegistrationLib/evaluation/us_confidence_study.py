@@ -1,0 +1,89 @@
+"""Where the constants of the confidence in ultrasound angles come from: the validation subjects only."""
+
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.data.fetal_split import Split
+from DeepRegistrationLib.evaluation.logistic_fit import fit_logistic, left_out_sums
+from DeepRegistrationLib.evaluation.metrics import caught_share_of
+from DeepRegistrationLib.evaluation.study_tables import in_order, table
+from DeepRegistrationLib.evaluation.us_refusal import RIGHT_DEG, JudgedPairs, judged_pairs
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
+from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
+from DeepRegistrationLib.progress import Progress, Report, keep_going
+from DeepRegistrationLib.workflows.us_confidence import EVIDENCE
+from DeepRegistrationLib.workflows.us_methods import resolved
+
+PAGE = "us_confidence.md"
+NOT_JUDGED = ("next frame",)
+"""Kinds of pairs whose angle is not known: neither right nor wrong."""
+
+
+def run_us_confidence_study(
+    data: Path,
+    output: Path,
+    per_subject: int = 12,
+    method: UsAnglesMethod = UsAnglesMethod.AUTO,
+    network: UsAngleNet | None = None,
+    seed: int = 0,
+    report: Report = keep_going,
+) -> Path:
+    """Registers good and bad pairs of the validation subjects and fits the confidence.
+
+    Args:
+        data: folder of the ultrasound.
+        output: folder for `us_confidence.md`.
+        per_subject: triplets and wrong pairs for each subject.
+        method: that registers them.
+        network: instead of the installed one.
+        seed: of motions and noise.
+        report: receives progress; returns False to stop.
+
+    Returns:
+        Path of the page with the constants.
+    """
+    report(Progress(0.0, "Registering pairs of the validation subjects"))
+    pairs = judged_pairs(data, Split.VALIDATION, per_subject, resolved(method), seed, network)
+    known = ~np.isin(pairs.kind, NOT_JUDGED)
+    fit = fit_logistic(pairs.evidence[known], pairs.right[known])
+    subjects = [subject for subject, judged in zip(pairs.subject, known, strict=True) if judged]
+    left_out = left_out_sums(pairs.evidence[known], pairs.right[known], subjects)
+    constants = ", ".join(f"{name}: {weight:.3g}" for name, weight in zip(EVIDENCE, fit.weights, strict=True))
+    page = [
+        "# Confidence in ultrasound angles",
+        f'Logistic regression of "same place, and the angle is right within {RIGHT_DEG:g} degrees" on '
+        f"{known.sum()} pairs of {len(set(subjects))} validation subjects, method `{resolved(method)}`.",
+        f"`_CONSTANT = {fit.constant:.3g}`; weights {constants}",
+        "Wrong ones caught at 5 % false alarms: "
+        f"{_percent(caught_share_of(fit.sums(pairs.evidence[known]), pairs.right[known]))}; "
+        f"of subjects left out of the regression: {_percent(caught_share_of(left_out, pairs.right[known]))}.",
+        kinds_table(pairs, fit.probabilities(pairs.evidence)),
+    ]
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / PAGE
+    path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    report(Progress(1.0, "Done"))
+    return path
+
+
+def kinds_table(pairs: JudgedPairs, confidence: np.ndarray, threshold: float = 0.5) -> str:
+    """Share of each kind of pair that is refused."""
+    kinds, rows = np.array(pairs.kind), []
+    for kind in in_order(pairs.kind):
+        of = kinds == kind
+        right = "not known" if kind in NOT_JUDGED else _percent(float(pairs.right[of].mean()))
+        rows.append(
+            [
+                kind,
+                str(of.sum()),
+                right,
+                _percent(float((confidence[of] < threshold).mean())),
+                f"{np.median(confidence[of]):.3f}",
+            ]
+        )
+    return table(["pairs", "number", "right", "refused", "median confidence"], rows)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,277 @@
+"""The study of ultrasound angles: the paper's protocol, continuous angles, tracked sweeps, refusal, time."""
+
+import csv
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from DeepRegistrationLib.data.fetal_split import Split
+from DeepRegistrationLib.data.us_subjects import FrameSet, load_frame_set
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
+from DeepRegistrationLib.evaluation.metrics import caught_share_of
+from DeepRegistrationLib.evaluation.study_figures import draw_boxes
+from DeepRegistrationLib.evaluation.study_tables import in_order, table
+from DeepRegistrationLib.evaluation.us_confidence_study import NOT_JUDGED, kinds_table
+from DeepRegistrationLib.evaluation.us_paper import (
+    COLUMNS,
+    TABLE_1,
+    TABLE_2,
+    PaperErrors,
+    errors_of_method,
+    errors_of_training,
+    joined_single,
+    paper_table,
+)
+from DeepRegistrationLib.evaluation.us_refusal import judged_pairs
+from DeepRegistrationLib.evaluation.us_tracked import tracked_sweeps, tracked_table
+from DeepRegistrationLib.evaluation.us_trials import (
+    FAILED_DEG,
+    SOURCE_SIZE,
+    UsProtocol,
+    UsTrial,
+    in_chunks,
+    run_trials,
+)
+from DeepRegistrationLib.images.us_working_frames import WorkingFrames
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
+from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
+from DeepRegistrationLib.optimize.us_pairs import FramePairs
+from DeepRegistrationLib.progress import Progress, Report, keep_going
+from DeepRegistrationLib.workflows.us_angles import WORKING_SIZE, register_consecutive
+from DeepRegistrationLib.workflows.us_confidence import confidence_values
+from DeepRegistrationLib.workflows.us_methods import resolved
+
+TRIALS, PAGE = "us_trials.csv", "us.md"
+_TIMED_FRAMES, _REPEATS = 66, 3
+
+
+@dataclass(frozen=True)
+class UsStudySettings:
+    """What is compared.
+
+    Attributes:
+        methods: to compare.
+        triplets: of each test subject and protocol.
+        trainings: folders of the paper's network.
+        seed: of motions and noise.
+    """
+
+    methods: tuple[UsAnglesMethod, ...]
+    triplets: int = 25
+    trainings: tuple[Path, ...] = ()
+    seed: int = 0
+
+
+def run_us_study(
+    data: Path,
+    output: Path,
+    settings: UsStudySettings,
+    report: Report = keep_going,
+    network: UsAngleNet | None = None,
+) -> Path:
+    """Runs the study on the test subjects.
+
+    Args:
+        data: folder of the ultrasound.
+        output: folder for `us_trials.csv`, `us.md` and the figures.
+        settings: what is compared.
+        report: receives progress; returns False to stop.
+        network: instead of the installed one.
+
+    Returns:
+        Path of `us.md`.
+
+    Raises:
+        InputError: no frames, or a folder that is no training.
+        Cancelled: `report` returned False.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    _tell(report, 0.0, "Reading the test subjects")
+    frames = load_frame_set(data, Split.TEST, SOURCE_SIZE, torch.device("cpu"))
+    still = _without(frames, "Nwire")
+    trials: list[UsTrial] = []
+    for number, protocol in enumerate(UsProtocol):
+        _tell(report, 0.05 + 0.15 * number, f"Known motions: {protocol}")
+        trials += run_trials(still, protocol, settings.methods, settings.triplets, settings.seed, network)
+    _write_trials(trials, output / TRIALS)
+    _tell(report, 0.7, "The paper's protocol")
+    paper = [errors_of_training(folder, still) for folder in settings.trainings]
+    ours = [errors_of_method(method, still, network) for method in settings.methods]
+    _tell(report, 0.8, "Tracked sweeps")
+    sweeps = tracked_sweeps(data, settings.methods, network)
+    _tell(report, 0.9, "Frames that do not belong together")
+    page = [
+        "# Ultrasound: angles of consecutive frames",
+        f"Subjects that nothing was trained on or tuned by: {', '.join(still.subjects)}.",
+        "## Paper, table 1: one angle per training",
+        "A network that is trained on one angle can answer with that angle whatever it sees: what these "
+        "figures say "
+        "is that it learned a number. Ours are made for all angles.",
+        paper_table(TABLE_1, joined_single(paper) + ours),
+        "## Paper, table 2: angles mixed",
+        paper_table(TABLE_2, [entry for entry in paper if entry.mixed] + ours),
+        "## Angles up to 10 degrees, unequal before and after",
+        known_motion_table(trials),
+        "### By subject, continuous, mean error [degrees]",
+        _subjects_table(trials),
+        "## Tracked sweeps",
+        "In-plane angle between frames. Beside it the probe moves out of the image, which changes what it shows.",
+        tracked_table(sweeps),
+        "## Refusal",
+        *_refusal(data, settings, network),
+        "## Time",
+        _time_table(still, settings.methods, network),
+    ]
+    _draw(paper + ours, trials, output)
+    path = output / PAGE
+    path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    _tell(report, 1.0, "Done")
+    return path
+
+
+def known_motion_table(trials: Sequence[UsTrial]) -> str:
+    """Mean with its 95 % interval over subjects, median, 95th percentile, worst, failures."""
+    rows = []
+    for protocol in in_order(trial.protocol for trial in trials):
+        for method in in_order(trial.method for trial in trials):
+            chosen = [t for t in trials if (t.protocol, t.method) == (protocol, method)]
+            errors = np.abs([t.error_deg for t in chosen])
+            of_subjects = [
+                np.mean([abs(t.error_deg) for t in chosen if t.subject == subject])
+                for subject in in_order(t.subject for t in chosen)
+            ]
+            low, high = bootstrap_interval(np.array(of_subjects))
+            failed = in_order(t.subject for t in chosen if abs(t.error_deg) > FAILED_DEG)
+            rows.append(
+                [
+                    protocol,
+                    method,
+                    f"{errors.mean():.3f} ({low:.3f} to {high:.3f})",
+                    f"{np.median(errors):.3f}",
+                    f"{np.quantile(errors, 0.95):.3f}",
+                    f"{errors.max():.2f}",
+                    f"{(errors > FAILED_DEG).sum()} of {len(errors)}"
+                    + (f": {', '.join(failed)}" if failed else ""),
+                    f"{np.median([t.shift_error_px for t in chosen]):.2f}",
+                ]
+            )
+    head = ("frames", "method", "mean error [deg]", "median", "95th percentile", "largest")
+    return table([*head, f"beyond {FAILED_DEG:g} deg", "median shift error [px]"], rows)
+
+
+def _subjects_table(trials: Sequence[UsTrial]) -> str:
+    chosen = [trial for trial in trials if trial.protocol == UsProtocol.CONTINUOUS]
+    methods = in_order(trial.method for trial in chosen)
+    rows = [
+        [
+            subject,
+            *(
+                f"{np.mean([abs(t.error_deg) for t in chosen if (t.subject, t.method) == (subject, m)]):.3f}"
+                for m in methods
+            ),
+        ]
+        for subject in in_order(trial.subject for trial in chosen)
+    ]
+    return table(["subject", *methods], rows)
+
+
+def _refusal(data: Path, settings: UsStudySettings, network: UsAngleNet | None) -> list[str]:
+    method = resolved(UsAnglesMethod.AUTO) if network is None else UsAnglesMethod.NETWORK_REFINE
+    pairs = judged_pairs(data, Split.TEST, settings.triplets // 2, method, settings.seed + 7, network)
+    values = confidence_values(pairs.evidence)
+    known = ~np.isin(pairs.kind, NOT_JUDGED)
+    caught = caught_share_of(values[known], pairs.right[known])
+    alarms = float((values[known][pairs.right[known]] < 0.5).mean())
+    missed = float((values[known][~pairs.right[known]] >= 0.5).mean())
+    return [
+        f"Method `{method}`. At 5 % false alarms {100 * caught:.1f} % of the wrong pairs are caught. With "
+        f"the limit that the program uses, fixed on other subjects, {100 * (1 - missed):.1f} % are caught at "
+        f"{100 * alarms:.1f} % false alarms.",
+        kinds_table(pairs, values),
+    ]
+
+
+def _time_table(frames: FrameSet, methods: Sequence[UsAnglesMethod], network: UsAngleNet | None) -> str:
+    """Triplets per second of a sweep whose frames are on the working grid."""
+    values = torch.nn.functional.avg_pool2d(frames.values, SOURCE_SIZE // WORKING_SIZE)
+    mask = torch.nn.functional.avg_pool2d(frames.mask[:1], SOURCE_SIZE // WORKING_SIZE).round()
+    chosen = torch.arange(_TIMED_FRAMES) % len(values)
+    working = WorkingFrames(values[chosen], mask, 1.0, torch.zeros(2, dtype=torch.float64))
+    rows = []
+    for method in methods:
+        with torch.no_grad():
+            small = FramePairs(working.values[:2], working.values[1:3], mask)
+            list(in_chunks(small, method, network))  # what is compiled or loaded once
+            seconds = []
+            for _ in range(_REPEATS if method != UsAnglesMethod.INTENSITY else 1):
+                started = time.perf_counter()
+                register_consecutive(working, method, network=network)
+                seconds.append(time.perf_counter() - started)
+        rows.append([str(method), f"{(_TIMED_FRAMES - 2) / min(seconds):.0f}"])
+    return f"{torch.get_num_threads()} threads.\n\n" + table(["method", "triplets per second"], rows)
+
+
+def _draw(paper: list[PaperErrors], trials: Sequence[UsTrial], output: Path) -> None:
+    boxes = {e.name + (", mixed" if e.mixed and e.name.startswith("its") else ""): e for e in paper}
+    draw_boxes(
+        {
+            "paper's protocol": {
+                name: [np.abs(entry.percent.get(column, [])) for column in COLUMNS]
+                for name, entry in boxes.items()
+            }
+        },
+        COLUMNS,
+        output / "us_paper.png",
+        "angle [degrees]",
+        "absolute error [% of the angle]",
+        marks={
+            "paper's protocol": {
+                "paper, table 1, 2e-5": np.abs(TABLE_1["paper, 2e-5, 64 x 32"]),
+                "paper, table 2, 2e-5": np.abs(TABLE_2["paper, 2e-5, 64 x 32"]),
+            }
+        },
+    )
+    protocols = [str(protocol) for protocol in UsProtocol]
+    draw_boxes(
+        {
+            "subjects never trained on": {
+                method: [
+                    [abs(t.error_deg) for t in trials if (t.protocol, t.method) == (protocol, method)]
+                    for protocol in protocols
+                ]
+                for method in in_order(t.method for t in trials)
+            }
+        },
+        protocols,
+        output / "us_errors.png",
+        "frames",
+        "absolute error of the angle [deg]",
+        limits=(0.001, 20.0),
+    )
+
+
+def _without(frames: FrameSet, name: str) -> FrameSet:
+    """All subjects but those with a word in their name; wires in water show too little to be cut from."""
+    kept = [k for k, subject in enumerate(frames.subjects) if name not in subject]
+    index = torch.cat([frames.first[k] + torch.arange(int(frames.count[k])) for k in kept])
+    count = frames.count[kept]
+    subjects = tuple(frames.subjects[k] for k in kept)
+    return FrameSet(frames.values[index], frames.mask[index], count.cumsum(0) - count, count, subjects)
+
+
+def _write_trials(trials: Sequence[UsTrial], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [entry.name for entry in dataclasses.fields(UsTrial)])
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(trial) for trial in trials)
+
+
+def _tell(report: Report, fraction: float, text: str) -> None:
+    if not report(Progress(fraction, text)):
+        raise Cancelled(text)
