@@ -1,5 +1,6 @@
 """The study of the capture range: report CTs, three measures, a table and a figure."""
 
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from safetensors import SafetensorError, safe_open
 
 from DeepRegistrationLib.data.xray_split import XraySplit, cts_of
-from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.evaluation.capture_range import (
     SHARES,
     SHIFT_MM,
@@ -22,7 +24,10 @@ from DeepRegistrationLib.evaluation.capture_range import (
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.xray_study_cts import load_study_ct
 from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.models.catalog import Network
 from DeepRegistrationLib.models.load import load_model
+from DeepRegistrationLib.models.registry import build_network
+from DeepRegistrationLib.models.state_dict import misfit, read_state_dict
 from DeepRegistrationLib.networks.xray_deep_net import XrayDeepNet
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 
@@ -31,14 +36,35 @@ PAGE = "capture_range.md"
 _FIGURE, _NUMBERS = "capture_range.png", "capture_range.json"
 
 
+def trained_network(weights: Path | None) -> XrayDeepNet:
+    """DeepNet in evaluation mode.
+
+    Args:
+        weights: of a training, or one of its checkpoints; None takes the model of the catalogue.
+
+    Raises:
+        InputError: the file is none of these, or the catalogue has no such model.
+        RegistrationError: the weights of the catalogue are missing or damaged.
+    """
+    if weights is None:
+        return load_model(MODEL, "cpu")
+    network = build_network(Network.XRAY_DEEP_NET, _settings_of(weights))
+    state = read_state_dict(weights)
+    mistake = misfit(network, state)
+    if mistake:
+        raise InputError(f"The weights '{weights}' do not fit DeepNet: {mistake}. Name those of a DeepNet.")
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False)
+
+
 def run_capture_range(
     data: Path,
     output: Path,
-    target: XrayTarget = XrayTarget.DRR,
-    targets: int = 20,
-    starts: int = 5,
-    seed: int = 0,
-    network: XrayDeepNet | None = None,
+    target: XrayTarget,
+    targets: int,
+    starts: int,
+    seed: int,
+    network: XrayDeepNet,
     names: Sequence[str] = (),
     report: Report = keep_going,
 ) -> Path:
@@ -51,7 +77,7 @@ def run_capture_range(
         targets: true poses per CT.
         starts: start poses around each of them at each distance.
         seed: of the poses.
-        network: None takes the one of the catalogue.
+        network: in evaluation mode.
         names: of CTs; empty takes all report CTs.
         report: receives progress; returns False to stop.
 
@@ -59,11 +85,9 @@ def run_capture_range(
         Path of the page.
 
     Raises:
-        InputError: a CT is missing, or the network is not in the catalogue.
-        RegistrationError: its weights are missing or damaged.
+        InputError: a CT is missing.
         Cancelled: `report` returned False.
     """
-    network = network or load_model(MODEL, "cpu")
     entries = [ct for ct in cts_of(XraySplit.REPORT) if not names or ct.name in names]
     trials: list[CaptureTrial] = []
     for number, entry in enumerate(entries):
@@ -145,6 +169,26 @@ def figures(trials: Sequence[CaptureTrial]) -> dict[str, float]:
         f"{where}: turn within {WITHIN_DEG:.0f} degrees [%]": round(100 * _turn(chosen), 1),
         f"{where}: shift within {WITHIN_DEG:.0f} degrees [%]": round(100 * _shift(chosen), 1),
     }
+
+
+def _settings_of(weights: Path) -> dict[str, object]:
+    """Arguments of the network: written into the weights, or in the recipe beside a checkpoint."""
+    recipe = weights.with_name("recipe.json")
+    try:
+        if weights.suffix == ".safetensors":
+            with safe_open(weights, "pt") as file:
+                return json.loads((file.metadata() or {})["settings"])
+        known = inspect.signature(XrayDeepNet).parameters
+        return {
+            key: value
+            for key, value in json.loads(recipe.read_text(encoding="utf-8")).items()
+            if key in known
+        }
+    except (OSError, SafetensorError, KeyError, ValueError) as err:
+        raise InputError(
+            f"What network the weights '{weights}' belong to is not known ({err}). Name weights.safetensors "
+            "or last.ckpt in the folder of a training."
+        ) from err
 
 
 def _at(trials: Sequence[CaptureTrial], measure: str, share: float) -> list[CaptureTrial]:

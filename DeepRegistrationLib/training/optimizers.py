@@ -2,23 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-if TYPE_CHECKING:
-    from DeepRegistrationLib.training.recipe import TrainingSettings
-
-
-class Optimizer(StrEnum):
-    """Which optimizer with which schedule."""
-
-    ADAMW = "adamw"
-    """Warm-up to the largest rate, then a cosine to zero."""
-    CYCLIC_SGD = "cyclic-sgd"
-    """Momentum 0.9; the rate rises and falls in triangles (Smith, "Cyclical learning rates", WACV 2017)."""
-
+from DeepRegistrationLib.training.recipe import Optimizer, TrainingSettings
 
 _MOMENTUM = 0.9
 _LOWEST = 0.01
@@ -26,7 +14,7 @@ _LOWEST = 0.01
 
 
 def optimizer_with_schedule(
-    parameters: Iterable[torch.nn.Parameter], settings: "TrainingSettings"
+    parameters: Iterable[torch.nn.Parameter], settings: TrainingSettings
 ) -> dict[str, Any]:
     """What lightning asks a module for.
 
@@ -44,7 +32,7 @@ def optimizer_with_schedule(
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
-def rate_at(step: int, settings: "TrainingSettings") -> float:
+def rate_at(step: int, settings: TrainingSettings) -> float:
     """Learning rate of a step relative to the largest one.
 
     Args:

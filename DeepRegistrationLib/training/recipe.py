@@ -2,13 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import nn
 
-from DeepRegistrationLib.training.optimizers import Optimizer
+
+class Optimizer(StrEnum):
+    """Which optimizer with which schedule."""
+
+    ADAMW = "adamw"
+    """Warm-up to the largest rate, then a cosine to zero."""
+    CYCLIC_SGD = "cyclic-sgd"
+    """Momentum 0.9; the rate rises and falls in triangles (Smith, "Cyclical learning rates", WACV 2017)."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from DeepRegistrationLib.training.optimizers import Optimizer, optimizer_with_schedule, rate_at
-from DeepRegistrationLib.training.recipe import TrainingSettings
+from DeepRegistrationLib.training.optimizers import optimizer_with_schedule, rate_at
+from DeepRegistrationLib.training.recipe import Optimizer, TrainingSettings
 
 SETTINGS = TrainingSettings(steps=1000, warm_up_steps=10, cycle_steps=100, learning_rate=1e-4)
 CYCLIC = dataclasses.replace(SETTINGS, optimizer=Optimizer.CYCLIC_SGD)
