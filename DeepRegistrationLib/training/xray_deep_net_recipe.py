@@ -12,7 +12,8 @@ from DeepRegistrationLib.data.xray_split import XraySplit, cts_of
 from DeepRegistrationLib.data.xray_synthesis import XrayPairs, XraySynthesis, draw_pairs
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.losses.direction_loss import angle_between, balance_loss, direction_loss
-from DeepRegistrationLib.losses.geodesic_se3 import LENGTH_MM, geodesic_gradient
+from DeepRegistrationLib.losses.distance_loss import distance_loss
+from DeepRegistrationLib.losses.geodesic_se3 import LENGTH_MM, geodesic_gradient, squared_geodesic_distance
 from DeepRegistrationLib.networks.xray_deep_net import PoseLoss, XrayDeepNet
 from DeepRegistrationLib.networks.xray_input import XrayInput
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project_with_tangents
@@ -47,6 +48,7 @@ class XrayDeepNetRecipe:
         plain_epochs: epochs before the volume network is trained; until then the bones are projected as they
             are, in a third of the time.
         balance: weight of the ratio of turn to shift; 0 in the paper.
+        distance: weight of the unit of the similarity; 0 in the paper.
         held_out: names of CTs that are not trained on, to choose settings by. With none, the validation shows
             new poses and shapes of the CTs that are trained on.
         synthesis: how samples vary.
@@ -73,6 +75,7 @@ class XrayDeepNetRecipe:
     embedding: int = 64
     plain_epochs: int = 120
     balance: float = 0.5
+    distance: float = 2.0
     held_out: tuple[str, ...] = ()
     synthesis: XraySynthesis = field(default_factory=XraySynthesis)
 
@@ -116,28 +119,30 @@ class XrayDeepNetRecipe:
         return draw_pairs(data.train, count, self.network_input(), self.synthesis, generator)
 
     def loss(self, network: Callable, batch: XrayPairs, epoch: int) -> Loss:
-        """M_dist of the paper, and the balance of turn and shift."""
-        found, wanted = self._gradients(network, batch, epoch < self.plain_epochs)
-        value = direction_loss(found, wanted).mean()
+        """M_dist of the paper, the balance of turn and shift, and the unit of the similarity."""
+        found = self._answer(network, batch, epoch < self.plain_epochs)
+        wanted = _wanted(batch)
+        value = direction_loss(found.gradient, wanted).mean()
         if self.balance:
-            value = value + self.balance * balance_loss(found, wanted, LENGTH_MM).mean()
-        return Loss(value, direction_figures(found.detach(), wanted))
+            value = value + self.balance * balance_loss(found.gradient, wanted, LENGTH_MM).mean()
+        if self.distance:
+            squared = squared_geodesic_distance(*_poses(batch)).to(found.value.dtype)
+            value = value + self.distance * distance_loss(found.value, squared, LENGTH_MM).mean()
+        return Loss(value, direction_figures(found.gradient.detach(), wanted))
 
     def validate(self, network: Callable, data: XrayData, generator: torch.Generator) -> dict[str, float]:
         """How many gradients point the right way."""
         batch = draw_pairs(
             data.validation, _VALIDATION_VOLUMES, self.network_input(), self.synthesis, generator
         )
-        return direction_figures(*self._gradients(network, batch))
+        return direction_figures(self._answer(network, batch).gradient, _wanted(batch))
 
     def network_input(self) -> XrayInput:
         """What the network sees."""
         return XrayInput(self.grid_size, self.voxel_mm, self.image_size, self.pixel_mm)
 
-    def _gradients(
-        self, network: Callable, batch: XrayPairs, plain: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(V P, 6) each; of the network similarity and of the geodesic distance."""
+    def _answer(self, network: Callable, batch: XrayPairs, plain: bool = False) -> PoseLoss:
+        """Network similarity of V P poses, and its gradient."""
         geometry = self.network_input().cube(np.zeros(3))
         settings = ProjectionSettings(step_mm=self.voxel_mm)
 
@@ -151,10 +156,18 @@ class XrayDeepNetRecipe:
             images, tangents = (torch.cat(part) for part in zip(*parts, strict=True))
             return images, tangents
 
-        found: PoseLoss = network(batch.volumes, batch.targets.flatten(0, 1), project, plain)
-        moving, target = batch.moving.flatten(0, 1), batch.target.flatten(0, 1)
-        wanted = geodesic_gradient(moving, target, moving.new_zeros(3))
-        return found.gradient, wanted.to(found.gradient.dtype)
+        return network(batch.volumes, batch.targets.flatten(0, 1), project, plain)
+
+
+def _poses(batch: XrayPairs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Moving (V P, 4, 4), target (V P, 4, 4), and the middle of the volumes (3,) [mm]."""
+    moving, target = batch.moving.flatten(0, 1), batch.target.flatten(0, 1)
+    return moving, target, moving.new_zeros(3)
+
+
+def _wanted(batch: XrayPairs) -> torch.Tensor:
+    """(V P, 6); gradient of the squared geodesic distance."""
+    return geodesic_gradient(*_poses(batch)).to(batch.volumes.dtype)
 
 
 def direction_figures(found: torch.Tensor, wanted: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ import torch
 
 from DeepRegistrationLib.geometry.rigid import se3_exp
 from DeepRegistrationLib.losses.direction_loss import angle_between, balance_loss, direction_loss
+from DeepRegistrationLib.losses.distance_loss import distance_loss
 from DeepRegistrationLib.losses.geodesic_se3 import LENGTH_MM, geodesic_gradient, squared_geodesic_distance
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -89,3 +90,20 @@ def test_the_angle_between_two_vectors_is_exact_when_it_is_small():
     second = torch.tensor([1.0, 1e-9, 0], dtype=torch.float64)
     assert angle_between(first, second).item() == pytest.approx(1e-9)
     assert angle_between(first, -first).item() == pytest.approx(math.pi)
+
+
+def test_a_similarity_that_is_the_squared_distance_in_radians_costs_nothing():
+    squared = squared_geodesic_distance(POSES, TARGETS, FAR_CENTRE)
+    assert distance_loss(squared / LENGTH_MM**2, squared, LENGTH_MM).max() < 1e-9
+    twice_as_far = distance_loss(4 * squared / LENGTH_MM**2, squared, LENGTH_MM)
+    assert torch.allclose(twice_as_far, squared / LENGTH_MM**2, rtol=1e-3)
+
+
+def test_a_similarity_of_zero_has_a_finite_slope():
+    value = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    distance_loss(value, torch.full((3,), 100.0).double(), LENGTH_MM).sum().backward()
+    assert torch.isfinite(value.grad).all()
+    assert torch.autograd.gradcheck(
+        lambda v: distance_loss(v, v.new_tensor([400.0, 900.0]), LENGTH_MM),
+        torch.tensor([0.3, 0.01], dtype=torch.float64, requires_grad=True),
+    )
