@@ -6,6 +6,7 @@ from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.Panel import Panel
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
 from DeepRegistrationSlicer.SliceInAtlasView import registerLayouts
+from DeepRegistrationSlicer.XrayViews import registerXrayLayouts
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -26,15 +27,19 @@ class DeepRegistration(ScriptedLoadableModule):
         parent.dependencies = []
         parent.contributors = ["DeepRegistration contributors"]
         parent.helpText = _(
-            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, or finds a "
-            "single slice in it, and says how far the result can be trusted. Choose an image, press Register."
+            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, finds a "
+            "single slice in it, or moves a CT to where it was when a radiograph was taken, and says how far the "
+            "result can be trusted. Choose an image, press Register."
         )
         parent.acknowledgementText = _(
-            "Method: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
-            "Image-to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2018."
+            "Methods: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
+            "Image-to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2018; Gao et al., "
+            "Generalizing Spatial Transformers to Projective Geometry with Applications to 2D/3D "
+            "Registration, MICCAI 2020."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", registerLayouts)
+        slicer.app.connect("startupCompleted()", registerXrayLayouts)
 
 
 class DeepRegistrationWidget(ScriptedLoadableModuleWidget):

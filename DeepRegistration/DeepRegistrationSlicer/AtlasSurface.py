@@ -7,6 +7,7 @@ import vtk
 from DeepRegistrationSlicer.AtlasSource import Atlas, AtlasInScene, atlasFile
 from DeepRegistrationSlicer.MrmlBridge import rasFromIjk, readVolume
 from DeepRegistrationSlicer.MrmlLabels import labelImage
+from DeepRegistrationSlicer.MrmlSurfaces import closedSurface
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
 SURFACE_OF = "DeepRegistration.surfaceOf"
@@ -15,8 +16,6 @@ SURFACE_OF = "DeepRegistration.surfaceOf"
 _COLOR = (0.60, 0.85, 1.00)
 _OPACITY = 0.25
 _OUTLINE_PIXELS = 2
-_SMOOTHING_VOXELS = 1.0
-_INSIDE = 100.0
 
 
 def surfaceOf(atlas: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRMLModelNode | None:
@@ -42,7 +41,7 @@ def ensureAtlasSurface(atlas: Atlas, result: ResultNodes) -> slicer.vtkMRMLModel
         return surfaceOf(volume)
     image, matrix, parent = _brain(atlas, volume, result.content())
     surface = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", f"{volume.GetName()} brain")
-    surface.SetAndObservePolyData(_closedSurface(image, matrix))
+    surface.SetAndObservePolyData(closedSurface(image, matrix, _smallestPositive(image)))
     surface.SetNodeReferenceID(SURFACE_OF, volume.GetID())
     surface.SetAndObserveTransformNodeID(parent.GetID() if parent is not None else None)
     surface.CreateDefaultDisplayNodes()
@@ -71,42 +70,6 @@ def _brain(
                 labels = readVolume(path, "vtkMRMLLabelMapVolumeNode")
                 return labels.GetImageData(), rasFromIjk(labels), volume.GetParentTransformNode()
     return volume.GetImageData(), rasFromIjk(volume), volume.GetParentTransformNode()
-
-
-def _closedSurface(image: vtk.vtkImageData, rasFromIndex: np.ndarray) -> vtk.vtkPolyData:
-    """The border of what is above 0, smooth, in RAS [mm]."""
-    inside = vtk.vtkImageThreshold()
-    inside.SetInputData(image)
-    inside.ThresholdByUpper(_smallestPositive(image))
-    inside.SetInValue(_INSIDE)
-    inside.SetOutValue(0.0)
-    inside.SetOutputScalarTypeToFloat()
-    inside.Update()
-    first, _, second, _, third, _ = inside.GetOutput().GetExtent()
-    padded = vtk.vtkImageConstantPad()
-    padded.SetInputConnection(inside.GetOutputPort())
-    columns, rows, slices = image.GetDimensions()
-    # a brain that touches the border of the image is closed there
-    margin = (first - 2, first + columns + 1, second - 2, second + rows + 1, third - 2, third + slices + 1)
-    padded.SetOutputWholeExtent(*margin)
-    smooth = vtk.vtkImageGaussianSmooth()
-    smooth.SetInputConnection(padded.GetOutputPort())
-    smooth.SetStandardDeviation(_SMOOTHING_VOXELS)
-    contour = vtk.vtkFlyingEdges3D()
-    contour.SetInputConnection(smooth.GetOutputPort())
-    contour.SetValue(0, _INSIDE / 2)
-    contour.ComputeNormalsOff()
-    contour.ComputeScalarsOff()
-    transform = vtk.vtkTransform()
-    transform.SetMatrix(slicer.util.vtkMatrixFromArray(rasFromIndex))
-    placed = vtk.vtkTransformPolyDataFilter()
-    placed.SetInputConnection(contour.GetOutputPort())
-    placed.SetTransform(transform)
-    normals = vtk.vtkPolyDataNormals()
-    normals.SetInputConnection(placed.GetOutputPort())
-    normals.SplittingOff()
-    normals.Update()
-    return normals.GetOutput()
 
 
 def _smallestPositive(image: vtk.vtkImageData) -> float:

@@ -16,6 +16,7 @@ from DeepRegistrationLib.jobs.fetal_volume import (
     TransformModel,
 )
 from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod, XrayMeasure, XrayPolarity
 
 
 class JobChoice(Enum):
@@ -23,12 +24,14 @@ class JobChoice(Enum):
 
     FETAL_VOLUME = JobKind.FETAL_VOLUME
     FETAL_SLICE = JobKind.FETAL_SLICE
+    XRAY_CT = JobKind.XRAY_CT
 
     def label(self) -> str:
         """Title of the tab."""
         return {
             JobChoice.FETAL_VOLUME: _("Fetal brain"),
             JobChoice.FETAL_SLICE: _("Fetal slice"),
+            JobChoice.XRAY_CT: _("X-ray to CT"),
         }[self]
 
 
@@ -202,4 +205,86 @@ class SliceMeasureChoice(Enum):
         return {
             SliceMeasureChoice.LOCAL_CORRELATION: _("Local correlation"),
             SliceMeasureChoice.CORRELATION: _("Correlation (contrast of the atlas)"),
+        }[self]
+
+
+class GeometryChoice(Enum):
+    """Where the geometry of a radiograph comes from."""
+
+    NUMBERS = "numbers"
+    FILE = "file"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            GeometryChoice.NUMBERS: _("DICOM header; what it lacks is entered"),
+            GeometryChoice.FILE: _("Camera file (JSON, or XMALab)"),
+        }[self]
+
+
+class XrayMethodChoice(Enum):
+    """How the pose of a CT is found."""
+
+    AUTO = XrayCtMethod.AUTO
+    GRAD_NCC = XrayCtMethod.GRAD_NCC
+    NET = XrayCtMethod.NET
+    NET_GRAD_NCC = XrayCtMethod.NET_GRAD_NCC
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            XrayMethodChoice.AUTO: _("Automatic: search, then refinement"),
+            XrayMethodChoice.GRAD_NCC: _("Baseline: gradients, from the start pose"),
+            XrayMethodChoice.NET: _("Learned similarity, from the start pose"),
+            XrayMethodChoice.NET_GRAD_NCC: _("Learned similarity, then gradients"),
+        }[self]
+
+
+class XrayMeasureChoice(Enum):
+    """Similarity that the last refinement of a CT maximizes."""
+
+    GRADIENT_CORRELATION = XrayMeasure.GRADIENT_CORRELATION
+    CORRELATION = XrayMeasure.CORRELATION
+    LOCAL_CORRELATION = XrayMeasure.LOCAL_CORRELATION
+    GRADIENT_ORIENTATION = XrayMeasure.GRADIENT_ORIENTATION
+    MUTUAL_INFORMATION = XrayMeasure.MUTUAL_INFORMATION
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            XrayMeasureChoice.GRADIENT_CORRELATION: _("Correlation of gradients"),
+            XrayMeasureChoice.CORRELATION: _("Correlation"),
+            XrayMeasureChoice.LOCAL_CORRELATION: _("Local correlation"),
+            XrayMeasureChoice.GRADIENT_ORIENTATION: _("Directions of edges"),
+            XrayMeasureChoice.MUTUAL_INFORMATION: _("Mutual information"),
+        }[self]
+
+
+class PolarityChoice(Enum):
+    """How bone looks in a radiograph."""
+
+    AUTO = XrayPolarity.AUTO
+    BONE_BRIGHT = XrayPolarity.BONE_BRIGHT
+    BONE_DARK = XrayPolarity.BONE_DARK
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            PolarityChoice.AUTO: _("Found out automatically"),
+            PolarityChoice.BONE_BRIGHT: _("Bone is bright"),
+            PolarityChoice.BONE_DARK: _("Bone is dark"),
+        }[self]
+
+
+class CancelChoice(Enum):
+    """Where the CT stands after a registration was cancelled."""
+
+    RESTORE = "restore"
+    KEEP = "keep"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            CancelChoice.RESTORE: _("Put the CT back where it was"),
+            CancelChoice.KEEP: _("Leave the CT at the last pose"),
         }[self]

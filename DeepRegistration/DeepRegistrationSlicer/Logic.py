@@ -46,6 +46,7 @@ class RegistrationLogic:
         onProgress: Callable[[Progress], None] = _ignore,
         onFinished: Callable[[RegistrationOutcome], None] = _ignore,
         waitForCompletion: bool = True,
+        onEnding: Callable[[ExitCode], None] = _ignore,
     ) -> RegistrationJob:
         """Registers a volume and adds the result to the scene.
 
@@ -57,6 +58,7 @@ class RegistrationLogic:
             onProgress: called on the main thread.
             onFinished: called on the main thread, with the outcome.
             waitForCompletion: False returns at once, where an event loop runs.
+            onEnding: called on the main thread when it has ended, before the result comes into the scene.
 
         Returns:
             The job: its outcome, or how to cancel it.
@@ -73,7 +75,9 @@ class RegistrationLogic:
         folder = Path(tempfile.mkdtemp(prefix="DeepRegistration-", dir=slicer.app.temporaryPath))
         try:
             written = request.write(folder)
-            self._job = RegistrationJob(request, folder, written, self._worker, onProgress, onFinished)
+            self._job = RegistrationJob(
+                request, folder, written, self._worker, onProgress, onFinished, onEnding
+            )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

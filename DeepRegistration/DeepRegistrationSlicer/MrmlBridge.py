@@ -163,6 +163,43 @@ def createLinearTransform(targetFromSource: np.ndarray, name: str) -> slicer.vtk
     return node
 
 
+def writeResamplingTransform(targetFromSource: np.ndarray, path: Path) -> None:
+    """Writes a linear transform as ITK resamples with it: the way back, in LPS. Slicer saves nodes so.
+
+    Args:
+        targetFromSource: (4, 4); as of a transform node on the source [mm, RAS].
+        path: file to write (.tfm).
+
+    Raises:
+        RegistrationError: the file cannot be written.
+    """
+    node = slicer.vtkMRMLLinearTransformNode()
+    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.asarray(targetFromSource, np.float64)))
+    storage = slicer.vtkMRMLTransformStorageNode()
+    storage.SetFileName(str(path))
+    if not storage.WriteData(node):
+        raise RegistrationError(
+            f"The start pose could not be written to the temporary folder '{path.parent}'. "
+            "Free some space there and try again."
+        )
+
+
+def matrixToWorld(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
+    """(4, 4) float64; world RAS [mm] from the node's own RAS.
+
+    Raises:
+        InputError: a transform above the node is not linear.
+    """
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return np.eye(4)
+    if not parent.IsTransformToWorldLinear():
+        raise InputError(
+            f"'{node.GetName()}' stands under a transform that is not linear. Take it out, or harden it."
+        )
+    return slicer.util.arrayFromTransformMatrix(parent, toWorld=True)
+
+
 def matrixOf(transform: slicer.vtkMRMLTransformNode) -> np.ndarray:
     """(4, 4) float64; parent RAS [mm] from the RAS of nodes under a linear transform.
 

@@ -39,15 +39,18 @@ def sliceAxis(volume: slicer.vtkMRMLVolumeNode) -> int:
     return int(max(np.flatnonzero(spacing > spacing.max() * (1 - 1e-4))))
 
 
-def numberedSlice(volume: slicer.vtkMRMLVolumeNode, number: int, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+def numberedSlice(
+    volume: slicer.vtkMRMLVolumeNode, number: int, name: str, axis: int | None = None
+) -> slicer.vtkMRMLScalarVolumeNode:
     """One slice of a volume as a volume of its own, in the volume's own RAS; not in the scene.
 
     Args:
         volume: has that slice.
-        number: from 0, along `sliceAxis`.
+        number: from 0, along the axis.
         name: of the new node.
+        axis: across the slices; None takes `sliceAxis`.
     """
-    axis = sliceAxis(volume)
+    axis = sliceAxis(volume) if axis is None else axis
     # a cyclic order keeps the grid right-handed where it was
     order = [(axis + 1) % 3, (axis + 2) % 3, axis]
     dimensions = dimensionsOf(volume)

@@ -11,6 +11,7 @@ from slicer.util import VTKObservationMixin
 
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.progress import Progress
 from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue
 from DeepRegistrationSlicer import PanelConnectors  # noqa: F401 - its import registers the connectors
 from DeepRegistrationSlicer.Choices import JobChoice
@@ -22,6 +23,7 @@ from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.PanelProgress import PanelProgress
 from DeepRegistrationSlicer.PanelResult import PanelResult
+from DeepRegistrationSlicer.PanelXrayCt import PanelXrayCt
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, parametersOf
 from DeepRegistrationSlicer.RegistrationJob import RegistrationOutcome
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
@@ -29,6 +31,7 @@ from DeepRegistrationSlicer.SampleFetch import SampleFetch
 PAGES: dict[JobChoice, type] = {
     JobChoice.FETAL_VOLUME: PanelFetalVolume,
     JobChoice.FETAL_SLICE: PanelFetalSlice,
+    JobChoice.XRAY_CT: PanelXrayCt,
 }
 """The tabs; a new job adds its own here."""
 
@@ -69,8 +72,8 @@ class Panel(VTKObservationMixin):
             logic, self._progress, lambda: self._parameters, self._attempt, self._showState
         )
         for job in JobChoice:
-            form = PanelForm(load, PAGES[job].form, PAGES[job].parts)
-            self.forms[job], self.pages[job] = form, PAGES[job](form.ui, services)
+            form = PanelForm(load, PAGES[job].form, PAGES[job].parts, PAGES[job].repeats)
+            self.forms[job], self.pages[job] = form, PAGES[job](form, services)
             ui.jobTabs.addTab(form.widget, job.label())
             form.setMRMLScene(slicer.mrmlScene)
             if self.pages[job].downloadButton is not None:
@@ -136,7 +139,7 @@ class Panel(VTKObservationMixin):
         """Starts a registration, or cancels the one under way."""
         if self.page.isLive:
             self.page.stopLive()
-        elif self.logic.job is not None:
+        elif self._isRegistering:
             self._progress.begin(_("Cancelling..."))
             self.ui.registerButton.enabled = False
             self.logic.job.cancel()
@@ -179,14 +182,32 @@ class Panel(VTKObservationMixin):
         self._progress.end(problem or "", Tone.PROBLEM if problem else Tone.PLAIN)
         self._update()
 
+    @property
+    def _isRegistering(self) -> bool:
+        """True while a job runs that the user waits for."""
+        return self.logic.job is not None and not self.page.isPreviewing
+
     def _register(self) -> None:
         page = self.page
+        if page.isPreviewing:
+            page.stopLive()
+            if self.logic.job is not None:
+                # what was shown is cancelled already: its end takes a moment
+                self.logic.job.wait()
+        request = page.request(self._parameters)
         self.logic.startRegistration(
-            page.request(self._parameters),
-            self._progress.show,
+            request,
+            lambda progress: self.onProgress(progress, page),
             lambda outcome: self.onFinished(outcome, page),
             waitForCompletion=False,
+            onEnding=page.onEnding,
         )
+        page.onStarted(request)
+
+    def onProgress(self, progress: Progress, page: PanelPage) -> None:
+        """Shows how far a registration is."""
+        self._progress.show(progress)
+        page.onProgress(progress)
 
     def _attempt(self, action: Callable[[], None]) -> bool:
         """What the user can do something about is said in the panel; the rest is an error of the program."""
@@ -221,7 +242,7 @@ class Panel(VTKObservationMixin):
         if parameters is not None:
             widgets = widgetsByParameter(self.ui)
             for job, form in self.forms.items():
-                widgets |= widgetsByParameter(form.ui, self.pages[job].pack)
+                widgets |= form.widgetsByParameter(self.pages[job].pack)
             self._guiTag = parameters.connectParametersToGui(widgets)
             # the node, not its wrapper: the observer would keep the wrapper, which goes on reading the node
             self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
@@ -239,9 +260,10 @@ class Panel(VTKObservationMixin):
     def _update(self) -> None:
         """Register says why it cannot be pressed; Cancel takes its place while a job runs."""
         button, page, isLive = self.ui.registerButton, self.page, self.page.isLive
-        isRunning = self.logic.job is not None or isLive
+        isRunning = self._isRegistering or isLive
         button.text = _("Stop following") if isLive else _("Cancel") if isRunning else _("Register")
         self.ui.viewButton.visible = page.showsIn3D
+        self.ui.viewButton.toolTip = page.viewPurpose
         if isRunning:
             button.enabled = True
             button.toolTip = (
@@ -255,7 +277,7 @@ class Panel(VTKObservationMixin):
                 self._progress.hint(reason or "")
         self._fitTabs(page)
         # a job of one tab is cancelled before another is chosen
-        self.ui.jobTabs.tabBar().enabled = not isRunning
+        self.ui.jobTabs.tabBar().enabled = not (isRunning or page.isPreviewing)
         if self._parameters is not None:
             for other in self.pages.values():
                 other.update(self._parameters, self._fetch is not None)

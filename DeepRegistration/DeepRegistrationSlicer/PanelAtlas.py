@@ -6,6 +6,7 @@ from slicer.i18n import tr as _
 from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue, installed_atlas_folder
 from DeepRegistrationSlicer.AtlasSource import YOUNGEST_WEEKS
 from DeepRegistrationSlicer.Choices import AtlasChoice
+from DeepRegistrationSlicer.PanelForms import setRowVisible
 from DeepRegistrationSlicer.Parameters import AtlasParameters
 
 _ESTIMATE = 0.0
@@ -45,11 +46,3 @@ class PanelAtlas:
             self._ui.ageSpinBox.value = YOUNGEST_WEEKS
         elif before == YOUNGEST_WEEKS and age == YOUNGEST_WEEKS - step:
             self._ui.ageSpinBox.value = _ESTIMATE
-
-
-def setRowVisible(ui: object, name: str, visible: bool) -> None:
-    """Shows or hides a row of a form: its label and its widget."""
-    for kind in ("Label", "Selector", "SpinBox"):
-        widget = getattr(ui, name + kind, None)
-        if widget is not None:
-            widget.visible = visible

@@ -12,9 +12,10 @@ from DeepRegistrationSlicer.Choices import SliceChoice
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
 from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf, sliceAxis
-from DeepRegistrationSlicer.PanelAtlas import PanelAtlas, setRowVisible
+from DeepRegistrationSlicer.PanelAtlas import PanelAtlas
 from DeepRegistrationSlicer.PanelFollow import Followed, PanelFollow
-from DeepRegistrationSlicer.PanelPage import PanelServices
+from DeepRegistrationSlicer.PanelForms import PanelForm, setRowVisible
+from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultLoader import WantedNodes
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
@@ -23,11 +24,11 @@ from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSl
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
 
-class PanelFetalSlice(VTKObservationMixin):
+class PanelFetalSlice(PanelPage, VTKObservationMixin):
     """One tab; see `PanelPage`.
 
     Args:
-        ui: widgets of the tab by name.
+        form: widgets of the tab.
         services: of the panel.
     """
 
@@ -36,18 +37,20 @@ class PanelFetalSlice(VTKObservationMixin):
     pack = "fetalSlice"
     showsIn3D = True
 
-    def __init__(self, ui: object, services: PanelServices) -> None:
+    def __init__(self, form: PanelForm, services: PanelServices) -> None:
+        PanelPage.__init__(self, form, services)
         VTKObservationMixin.__init__(self)
-        self._ui = ui
-        self._services = services
         self._shown: ResultNodes | None = None
-        self._atlas = PanelAtlas(ui)
+        self._atlas = PanelAtlas(form.ui)
         followed = Followed(
             self.request, _keyOf, self._follower, self.onFollowed, _("{rate:.1f} registrations per second")
         )
-        self._follow = PanelFollow(ui, services, followed)
+        self._follow = PanelFollow(form.ui, services, followed)
         self.purpose = _("Find the slice in the atlas.")
-        self.downloadButton = ui.downloadButton
+        self.viewPurpose = _(
+            "Show the slice in the atlas in 3D, and below it the slice beside the matching one of the atlas."
+        )
+        self.downloadButton = form.ui.downloadButton
 
     @property
     def isLive(self) -> bool:

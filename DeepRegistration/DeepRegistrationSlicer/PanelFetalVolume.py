@@ -8,30 +8,29 @@ from slicer.i18n import tr as _
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
 from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WantedNodes
 from DeepRegistrationSlicer.PanelAtlas import PanelAtlas
-from DeepRegistrationSlicer.PanelPage import PanelServices
+from DeepRegistrationSlicer.PanelForms import PanelForm
+from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
 
-class PanelFetalVolume:
+class PanelFetalVolume(PanelPage):
     """One tab; see `PanelPage`.
 
     Args:
-        ui: widgets of the tab by name.
+        form: widgets of the tab.
         services: of the panel.
     """
 
     form = "FetalVolume"
     parts = {"FetalAtlas": "atlasPlace"}  # noqa: RUF012 - never changed
     pack = "fetalVolume"
-    isLive = False
-    showsIn3D = False
 
-    def __init__(self, ui: object, services: PanelServices) -> None:
-        self._ui = ui
-        self._atlas = PanelAtlas(ui)
+    def __init__(self, form: PanelForm, services: PanelServices) -> None:
+        super().__init__(form, services)
+        self._atlas = PanelAtlas(form.ui)
         self.purpose = _("Lay the fetal brain into the atlas.")
-        self.downloadButton = ui.downloadButton
+        self.downloadButton = form.ui.downloadButton
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen."""
@@ -76,9 +75,3 @@ class PanelFetalVolume:
         slicer.util.setSliceViewerLayers(
             background=result.subject, foreground=result.atlas, foregroundOpacity=0.0, fit=True
         )
-
-    def stopLive(self) -> None:
-        """Nothing to stop: it registers when asked to."""
-
-    def cleanup(self) -> None:
-        """Nothing to forget: it hears of no nodes."""

@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from DeepRegistrationSlicer.PanelMessage import Tone, showMessage
 from DeepRegistrationSlicer.PanelPoses import PanelPoses
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
+from DeepRegistrationSlicer.XrayWords import residualLines
 
 
 class PanelResult:
@@ -60,7 +61,7 @@ class PanelResult:
         self._onMoved()
 
     def onAfter(self) -> None:
-        """Lays the subject into the atlas."""
+        """Puts the subject where the registration found it."""
         self._result.apply()
         self._onMoved()
 
@@ -82,6 +83,7 @@ class PanelResult:
         )
         if isLow and not result.isApplied():
             text += " " + _("The image was left where it was; 'After' shows the result nevertheless.")
+        text += "".join(f"<br/>{line}" for line in residualLines(content))
         week = content["settings"].get("atlas_age_weeks")
         if week is not None:
             text += "<br/>" + _("Atlas of week {week:g}.").format(week=week)

@@ -48,6 +48,7 @@ class RegistrationJob:
         worker: computes it.
         onProgress: called on the main thread for each report.
         onFinished: called on the main thread once, last.
+        onEnding: called on the main thread once, before the result comes into the scene.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class RegistrationJob:
         worker: WorkerClient,
         onProgress: Callable[[Progress], None],
         onFinished: Callable[[RegistrationOutcome], None],
+        onEnding: Callable[[ExitCode], None],
     ) -> None:
         self.outcome: RegistrationOutcome | None = None
         self._request = request
         self._folder = folder
         self._written = written
         self._worker = worker
-        self._onFinished = onFinished
+        self._onFinished, self._onEnding = onFinished, onEnding
         self._isCancelled = False
         self._scene = slicer.mrmlScene
         self._closeTag = self._scene.AddObserver(self._scene.StartCloseEvent, lambda *_: self.cancel())
@@ -75,6 +77,11 @@ class RegistrationJob:
             self._scene.RemoveObserver(self._closeTag)
             raise
         self._polling.start()
+
+    @property
+    def folder(self) -> Path:
+        """Temporary folder of this job."""
+        return self._folder
 
     @property
     def isRunning(self) -> bool:
@@ -103,6 +110,7 @@ class RegistrationJob:
         self._polling.stop()
         self._scene.RemoveObserver(self._closeTag)
         try:
+            self._onEnding(ExitCode.CANCELLED if self._isCancelled else end.exitCode)
             self.outcome = self._outcomeOf(end)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)

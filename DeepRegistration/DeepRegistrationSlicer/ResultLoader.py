@@ -5,7 +5,7 @@ import datetime
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import slicer
@@ -111,10 +111,10 @@ def addResult(
     older = findResult(subject)
     volume = atlasVolume(atlas, content)
     result = _createNodes(folder, subject, wanted, content, labelNames)
-    result = replace(result, poses=_createPoses(subject, content), report=_createReport(folder, subject))
-    _annotate(result, subject, volume, content)
+    result = replace(result, poses=_createPoses(subject, content), report=createReport(folder, subject))
+    annotate(result, subject, volume, content)
     _place(result, subject, volume, trusted=content["trust"] != LOW_TRUST)
-    _fileAway(result, subject, volume, content)
+    fileAway(result, subject, volume, content)
     if older is not None and older.segmentation is not None and result.segmentation is not None:
         # two sets of outlines on one brain cannot be told apart
         older.segmentation.SetDisplayVisibility(False)
@@ -152,16 +152,16 @@ def _createNodes(
 ) -> ResultNodes:
     transform = warped = matching = segmentation = None
     if wanted.transform:
-        transform = createLinearTransform(answerOf(content), _name(subject, "to atlas"))
+        transform = createLinearTransform(answerOf(content), nodeName(subject, "to atlas"))
     if wanted.warped:
-        warped = loadVolume(folder / "warped.nrrd", _name(subject, "in atlas space"))
+        warped = loadVolume(folder / "warped.nrrd", nodeName(subject, "in atlas space"))
         showLike(subject, warped)
     if wanted.matching:
-        matching = loadVolume(folder / MATCHING, _name(subject, "matching atlas slice"))
+        matching = loadVolume(folder / MATCHING, nodeName(subject, "matching atlas slice"))
     labels = folder / "segmentation.seg.nrrd"
     # an atlas without labels gives none
     if wanted.segmentation and labels.exists():
-        segmentation = loadSegmentation(labels, _name(subject, "atlas labels"))
+        segmentation = loadSegmentation(labels, nodeName(subject, "atlas labels"))
         renameSegments(segmentation, labelNames)
     return ResultNodes(transform, warped, matching, segmentation)
 
@@ -175,32 +175,32 @@ def _createPoses(subject: slicer.vtkMRMLScalarVolumeNode, content: dict) -> slic
     for row in range(3):
         for column in range(4):
             columns[f"m{row}{column}"] = [entry["matrix"][row][column] for entry in slices]
-    return createTable(columns, _name(subject, "slice poses"))
+    return createTable(columns, nodeName(subject, "slice poses"))
 
 
-def _createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
+def createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
+    """Adds the report of a result folder as a text; None if it has none."""
     path = folder / "report.html"
     if not path.exists():
         return None
-    return createText(path.read_text(encoding="utf-8"), _name(subject, "registration report"))
+    return createText(path.read_text(encoding="utf-8"), nodeName(subject, "registration report"))
 
 
-def _annotate(
+def annotate(
     result: ResultNodes,
     subject: slicer.vtkMRMLScalarVolumeNode,
     atlas: slicer.vtkMRMLScalarVolumeNode | None,
     content: dict,
 ) -> None:
+    """Marks the nodes of one result, so that they are found again from the scene alone."""
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
     resultId = f"{now}-{uuid.uuid4().hex[:8]}"
-    for role in (entry.name for entry in fields(ResultNodes)):
-        node = getattr(result, role)
-        if node is not None:
-            node.SetAttribute(RESULT_ID, resultId)
-            node.SetAttribute(ROLE, role)
-            node.SetAttribute(RESULT, json.dumps(content))
-            node.SetNodeReferenceID(SUBJECT, subject.GetID())
-            node.SetNodeReferenceID(ATLAS, atlas.GetID() if atlas is not None else None)
+    for role, node in result.byRole().items():
+        node.SetAttribute(RESULT_ID, resultId)
+        node.SetAttribute(ROLE, role)
+        node.SetAttribute(RESULT, json.dumps(content))
+        node.SetNodeReferenceID(SUBJECT, subject.GetID())
+        node.SetNodeReferenceID(ATLAS, atlas.GetID() if atlas is not None else None)
     before = parentWithoutResults(subject)
     if result.transform is not None and before is not None:
         result.transform.SetNodeReferenceID(PARENT_BEFORE, before.GetID())
@@ -224,16 +224,17 @@ def _place(
         result.apply()
 
 
-def _fileAway(
+def fileAway(
     result: ResultNodes,
     subject: slicer.vtkMRMLScalarVolumeNode,
     atlas: slicer.vtkMRMLScalarVolumeNode | None,
     content: dict,
 ) -> None:
+    """Puts the nodes of one result into a folder of the subject hierarchy, beside the subject."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     subjectItem = hierarchy.GetItemByDataNode(subject)
     parent = hierarchy.GetItemParent(subjectItem) if subjectItem else hierarchy.GetSceneItemID()
-    folder = hierarchy.CreateFolderItem(parent, _name(subject, "registration"))
+    folder = hierarchy.CreateFolderItem(parent, nodeName(subject, "registration"))
     for key in _SHOWN_IN_FOLDER:
         value = content.get(key)
         text = value if isinstance(value, str) else json.dumps(value)
@@ -256,7 +257,8 @@ def showLike(subject: slicer.vtkMRMLScalarVolumeNode, volume: slicer.vtkMRMLScal
         volume.GetDisplayNode().SetWindowLevel(display.GetWindow(), display.GetLevel())
 
 
-def _name(subject: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
+def nodeName(subject: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
+    """A name after the subject that no node has yet."""
     return slicer.mrmlScene.GenerateUniqueName(f"{subject.GetName()} {what}")
 
 

@@ -1,7 +1,8 @@
 """The nodes of one registration in the scene: found again from the scene alone, shown before and after."""
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import slicer
@@ -15,9 +16,11 @@ PARENT_BEFORE = "DeepRegistration.parentBefore"
 RESULT_ID = "DeepRegistration.resultId"
 """Attribute: the same for all nodes of one result."""
 ROLE = "DeepRegistration.role"
-"""Attribute: which of the results a node is: a field of `ResultNodes`."""
+"""Attribute: which of the results a node is: a field of `ResultNodes`, or a key of `more`."""
 RESULT = "DeepRegistration.result"
 """Attribute: the content of result.json: settings, confidence, versions, checksums."""
+GOES_ALONG = "bones"
+"""Role of a node that is seen in 3D and stands where the subject does."""
 
 _CLASSES = (
     "vtkMRMLTransformNode",
@@ -25,6 +28,9 @@ _CLASSES = (
     "vtkMRMLSegmentationNode",
     "vtkMRMLTableNode",
     "vtkMRMLTextNode",
+    "vtkMRMLModelNode",
+    "vtkMRMLPlotSeriesNode",
+    "vtkMRMLPlotChartNode",
 )
 
 
@@ -33,12 +39,13 @@ class ResultNodes:
     """Nodes of one result; None for what was not asked for, or deleted since.
 
     Attributes:
-        transform: atlas RAS from subject RAS, to parent.
+        transform: fixed RAS (of the atlas, or of the X-ray machine) from subject RAS, to parent.
         warped: the subject on the grid of the atlas.
         matching: the atlas on the grid of the subject.
         segmentation: the labels of the atlas on the subject.
         poses: table of the slices of a stack: their poses, and how far they moved.
         report: text node with the report as a web page.
+        more: role -> node of what only one kind of job has.
     """
 
     transform: slicer.vtkMRMLTransformNode | None = None
@@ -47,11 +54,16 @@ class ResultNodes:
     segmentation: slicer.vtkMRMLSegmentationNode | None = None
     poses: slicer.vtkMRMLTableNode | None = None
     report: slicer.vtkMRMLTextNode | None = None
+    more: Mapping[str, slicer.vtkMRMLNode] = field(default_factory=dict)
+
+    def byRole(self) -> dict[str, slicer.vtkMRMLNode]:
+        """Role -> node, of those that there are."""
+        found = {name: getattr(self, name) for name in _ROLES} | dict(self.more)
+        return {role: node for role, node in found.items() if node is not None}
 
     def nodes(self) -> list[slicer.vtkMRMLNode]:
         """Those that there are."""
-        found = [getattr(self, entry.name) for entry in fields(self)]
-        return [node for node in found if node is not None]
+        return list(self.byRole().values())
 
     @property
     def subject(self) -> slicer.vtkMRMLScalarVolumeNode | None:
@@ -87,13 +99,16 @@ class ResultNodes:
         self._moveTo(self.transform.GetNodeReferenceID(PARENT_BEFORE))
 
     def _moveTo(self, parentId: str | None) -> None:
-        for node in (self.subject, self.matching, self.segmentation):
+        for node in (self.subject, self.matching, self.segmentation, self.more.get(GOES_ALONG)):
             if node is not None:
                 node.SetAndObserveTransformNodeID(parentId)
 
     def _reference(self, role: str) -> slicer.vtkMRMLNode | None:
         found = self.nodes()
         return found[0].GetNodeReference(role) if found else None
+
+
+_ROLES = tuple(entry.name for entry in fields(ResultNodes) if entry.name != "more")
 
 
 def contentOf(node: slicer.vtkMRMLNode) -> dict:
@@ -116,8 +131,10 @@ def findResult(subject: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | 
         return None
     # the ID begins with the time of creation
     latest = max(node.GetAttribute(RESULT_ID) for node in nodes)
+    found = {node.GetAttribute(ROLE): node for node in nodes if node.GetAttribute(RESULT_ID) == latest}
     return ResultNodes(
-        **{node.GetAttribute(ROLE): node for node in nodes if node.GetAttribute(RESULT_ID) == latest}
+        **{role: node for role, node in found.items() if role in _ROLES},
+        more={role: node for role, node in found.items() if role not in _ROLES},
     )
 
 

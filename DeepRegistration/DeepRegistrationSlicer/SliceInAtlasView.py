@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 
 from DeepRegistrationSlicer.AtlasSurface import surfaceOf
+from DeepRegistrationSlicer.LayoutViews import layoutNode, viewNode, viewText
 from DeepRegistrationSlicer.MrmlSlices import planeOf, planeSize
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
@@ -39,16 +40,12 @@ _DISTANCE = 1.7
 _PAGE = """<layout type="vertical" split="true"><item splitSize="600">{top}</item><item splitSize="400">
 <layout type="horizontal"><item>{slice}</item><item>{atlas}</item></layout></item></layout>"""
 _BESIDE = """<layout type="horizontal"><item>{first}</item><item>{second}</item></layout>"""
-_VIEW = """<view class="{node}" singletontag="{name}">
-<property name="viewlabel" action="default">{label}</property>
-<property name="viewgroup" action="default">{group}</property>{color}</view>"""
-_COLOR = """<property name="viewcolor" action="default">{}</property>"""
 _SOURCE = """<view class="vtkMRMLSliceNode" singletontag="{0}"></view>"""
 
 
 def registerLayouts() -> None:
     """Makes the arrangements of views known to Slicer, so that scenes saved with one of them open."""
-    layout = _layoutNode()
+    layout = layoutNode()
     for view in (None, *_SOURCE_VIEWS):
         if layout is not None and not layout.IsLayoutDescription(layoutOf(view)):
             layout.AddLayoutDescription(layoutOf(view), _description(view))
@@ -67,8 +64,8 @@ def showSliceInAtlas(result: ResultNodes, view: str | None = None) -> None:
         view: name of the slice view that the slice is taken from; it stays in sight.
     """
     registerLayouts()
-    if _layoutNode() is not None:
-        _layoutNode().SetViewArrangement(layoutOf(view))
+    if layoutNode() is not None:
+        layoutNode().SetViewArrangement(layoutOf(view))
     showInViews(result)
     _look(result)
 
@@ -112,7 +109,7 @@ def placeViews(result: ResultNodes, views: tuple[str, str] = _VIEWS) -> None:
 
 def areShown() -> bool:
     """True while the views of the slice are in the layout."""
-    layout = _layoutNode()
+    layout = layoutNode()
     return layout is not None and layout.GetViewArrangement() in [
         layoutOf(view) for view in (None, *_SOURCE_VIEWS)
     ]
@@ -180,19 +177,6 @@ def _sliceNodes(views: tuple[str, str]) -> list[slicer.vtkMRMLSliceNode]:
     return [node for node in nodes if node.GetLayoutName() in views]
 
 
-def viewNode(className: str, name: str) -> slicer.vtkMRMLNode:
-    """The node of a view. The view, once there is one, takes it over by its name."""
-    nodes = slicer.util.getNodesByClass(className)
-    node = next((node for node in nodes if node.GetLayoutName() == name), None)
-    if node is None:
-        node = slicer.mrmlScene.CreateNodeByClass(className)
-        node.UnRegister(None)
-        node.SetSingletonTag(name)
-        node.SetLayoutName(name)
-        node = slicer.mrmlScene.AddNode(node)
-    return node
-
-
 def _showVolume(view: str, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     composite = viewNode("vtkMRMLSliceCompositeNode", view)
     isOurs = view in _VIEWS
@@ -240,20 +224,15 @@ def _look(result: ResultNodes) -> None:
     camera.ResetClippingRange()
 
 
-def _layoutNode() -> slicer.vtkMRMLLayoutNode | None:
-    return slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-
-
 def _description(view: str | None) -> str:
-    threeD = _view("vtkMRMLViewNode", THREE_D_VIEW, "3D")
+    threeD = _ownView("vtkMRMLViewNode", THREE_D_VIEW, "3D")
     top = threeD if view is None else _BESIDE.format(first=threeD, second=_SOURCE.format(view))
     return _PAGE.format(
         top=top,
-        slice=_view("vtkMRMLSliceNode", SLICE_VIEW, "Slice", "#4FA3D1"),
-        atlas=_view("vtkMRMLSliceNode", ATLAS_VIEW, "Atlas", "#B99BD8"),
+        slice=_ownView("vtkMRMLSliceNode", SLICE_VIEW, "Slice", "#4FA3D1"),
+        atlas=_ownView("vtkMRMLSliceNode", ATLAS_VIEW, "Atlas", "#B99BD8"),
     )
 
 
-def _view(node: str, name: str, label: str, color: str | None = None) -> str:
-    colour = _COLOR.format(color) if color is not None else ""
-    return _VIEW.format(node=node, name=name, label=label, group=_GROUP, color=colour)
+def _ownView(node: str, name: str, label: str, color: str | None = None) -> str:
+    return viewText(node, name, label, _GROUP, color)

@@ -219,7 +219,14 @@ def _meaning(event: dict) -> Progress | JobEnd | None:
             raise ValueError(f"protocol {event['protocol']}, expected {_PROTOCOL}")
         return None
     if kind == "progress":
-        return Progress(float(event["fraction"]), str(event["text"]), event.get("seconds_left"))
+        pose = event.get("pose")
+        return Progress(
+            float(event["fraction"]),
+            str(event["text"]),
+            event.get("seconds_left"),
+            tuple(float(number) for number in pose) if pose is not None else None,
+            event.get("similarity"),
+        )
     if kind == "finished":
         folder = Path(event["output_folder"])
         return JobEnd(ExitCode(event["exit_code"]), event["message"], outputFolder=folder)

@@ -1,142 +1,160 @@
 """From the result folder of a CT and its radiographs to nodes in the scene: all of them, or none."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import slicer
 
-from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createText, loadVolume, rasFromIjk
-from DeepRegistrationSlicer.ResultLoader import LOW_TRUST, allOrNothing, readContent
-from DeepRegistrationSlicer.ResultNodes import PARENT_BEFORE, RESULT, SUBJECT, answerOf
-from DeepRegistrationSlicer.SliceInAtlasView import viewNode
+from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createTable, loadVolume
+from DeepRegistrationSlicer.ResultLoader import (
+    LOW_TRUST,
+    allOrNothing,
+    annotate,
+    createReport,
+    fileAway,
+    nodeName,
+    readContent,
+)
+from DeepRegistrationSlicer.ResultNodes import GOES_ALONG, ResultNodes, answerOf
+from DeepRegistrationSlicer.XrayBones import createBones
+from DeepRegistrationSlicer.XrayGeometry import RadiographSource
+from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector, numbered
 from DeepRegistrationSlicer.XrayStand import cameraOf, createStand
+from DeepRegistrationSlicer.XrayViews import XrayShown, showInSliceViews
 
-_VIEWS = ("Red", "Yellow", "Green")
+DRR, XRAY, STAND = "drr", "xray", "stand"
+"""Roles of nodes, numbered by view as drr, drr2."""
+CHART, SERIES, TABLE = "chart", "series", "convergence"
+
+_SLICE_VIEWS = ("Red", "Yellow", "Green")
 """Slice views that every Slicer has: one per radiograph."""
 _OVERLAY = 0.5
-_MARGIN = 1.1
 
 
-@dataclass(frozen=True, eq=False)
-class XrayResultNodes:
-    """Nodes of one result.
+@dataclass(frozen=True)
+class XrayWanted:
+    """Which results become nodes; at least one.
 
     Attributes:
-        ct: the CT that was registered.
-        transform: world RAS from CT RAS, to parent; the CT stands under it if the result is to be trusted.
-        radiographs: as attenuation, each on its detector in the world.
-        drrs: radiographs of the CT at the answer, in the same places.
-        stands: models of source and detector.
-        report: text node with the report as a web page; None if there is none.
+        transform: CT to the world of the cameras.
+        drr: DRR and radiograph of each view, on the detector.
+        stand: model of source, detector and rays of each view, and the bones of the CT.
+        plot: similarity for each iteration.
     """
 
-    ct: slicer.vtkMRMLScalarVolumeNode
-    transform: slicer.vtkMRMLTransformNode
-    radiographs: tuple[slicer.vtkMRMLScalarVolumeNode, ...]
-    drrs: tuple[slicer.vtkMRMLScalarVolumeNode, ...]
-    stands: tuple[slicer.vtkMRMLModelNode, ...]
-    report: slicer.vtkMRMLTextNode | None
-
-    def nodes(self) -> list[slicer.vtkMRMLNode]:
-        """All that the result added."""
-        report = [self.report] if self.report is not None else []
-        return [self.transform, *self.radiographs, *self.drrs, *self.stands, *report]
+    transform: bool = True
+    drr: bool = True
+    stand: bool = True
+    plot: bool = True
 
 
-def loadXrayResult(folder: Path, ct: slicer.vtkMRMLScalarVolumeNode) -> XrayResultNodes:
+def loadXrayResult(
+    folder: Path,
+    ct: slicer.vtkMRMLScalarVolumeNode,
+    wanted: XrayWanted | None = None,
+    radiographs: Sequence[RadiographSource] = (),
+    bones: slicer.vtkMRMLNode | None = None,
+) -> ResultNodes:
     """Adds the nodes of a result, and moves the CT to its place if the result is to be trusted.
+
+    It is one step of the scene: undone at once, where undoing is switched on.
 
     Args:
         folder: holds result.json and the files that it stands for.
         ct: the CT that was registered.
+        wanted: which results become nodes; None takes all.
+        radiographs: as they are in the scene; empty takes those of the folder, as attenuation.
+        bones: segmentation or label volume that was registered; None takes whatever is as dense.
 
     Raises:
         RegistrationError: the result cannot be loaded; the scene is as it was.
     """
+    wanted = wanted or XrayWanted()
+    slicer.mrmlScene.SaveStateForUndo()
     with allOrNothing(ct):
         content = readContent(folder)
-        before = ct.GetTransformNodeID()
-        transform = createLinearTransform(answerOf(content), _name(ct, "to X-ray world"))
-        transform.SetNodeReferenceID(PARENT_BEFORE, before)
-        result = XrayResultNodes(
-            ct,
-            transform,
-            _images(folder, content, "xray", _name(ct, "radiograph")),
-            _images(folder, content, "drr", _name(ct, "DRR")),
-            tuple(
-                createStand(cameraOf(view["camera"]), _name(ct, "X-ray machine"), index)
-                for index, view in enumerate(content["views"])
-            ),
-            _report(folder, ct),
-        )
-        for node in result.nodes():
-            node.SetAttribute(RESULT, json.dumps(content))
-            node.SetNodeReferenceID(SUBJECT, ct.GetID())
-        if content["trust"] != LOW_TRUST:
-            ct.SetAndObserveTransformNodeID(transform.GetID())
-        _fileAway(result)
+        transform, more = None, {}
+        if wanted.transform:
+            transform = createLinearTransform(answerOf(content), nodeName(ct, "to X-ray"))
+        for index, view in enumerate(content["views"]):
+            camera = cameraOf(view["camera"])
+            if wanted.drr:
+                source = radiographs[index] if radiographs else None
+                name = nodeName(ct, f"radiograph {index + 1}")
+                more[numbered(XRAY, index)] = (
+                    createOnDetector(source, camera, _name(f"{source.volume.GetName()} on detector"))
+                    if source is not None
+                    else loadVolume(folder / f"{numbered('xray', index)}.nrrd", name)
+                )
+                drr = folder / f"{numbered('drr', index)}.nrrd"
+                more[numbered(DRR, index)] = createDrr(drr, nodeName(ct, f"DRR {index + 1}"))
+            if wanted.stand:
+                name = nodeName(ct, f"X-ray machine {index + 1}")
+                more[numbered(STAND, index)] = createStand(camera, name, index)
+        if wanted.stand:
+            more[GOES_ALONG] = createBones(ct, bones, nodeName(ct, "bones"))
+        if wanted.plot:
+            more |= _createPlot(content, ct)
+        result = ResultNodes(transform, report=createReport(folder, ct), more=more)
+        annotate(result, ct, None, content)
+        if transform is not None and content["trust"] != LOW_TRUST:
+            result.apply()
+        fileAway(result, ct, None, content)
         return result
 
 
-def showRadiographs(result: XrayResultNodes) -> None:
-    """Shows each radiograph under its DRR in a slice view of its own, and on its detector in 3D."""
-    for name, radiograph, drr in zip(_VIEWS, result.radiographs, result.drrs, strict=False):
-        composite = viewNode("vtkMRMLSliceCompositeNode", name)
-        composite.SetBackgroundVolumeID(radiograph.GetID())
-        composite.SetForegroundVolumeID(drr.GetID())
-        composite.SetForegroundOpacity(_OVERLAY)
-        _look(viewNode("vtkMRMLSliceNode", name), radiograph)
-
-
-def _look(view: slicer.vtkMRMLSliceNode, radiograph: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Lets a slice view cut along the detector, upright: columns to the right, rows down."""
-    matrix = rasFromIjk(radiograph)
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    axes = matrix[:3, :3] / spacing
-    columns, rows, _ = radiograph.GetImageData().GetDimensions()
-    placed = np.eye(4)
-    # up in a view is up on the detector: against the rows
-    placed[:3, 0], placed[:3, 1] = axes[:, 0], -axes[:, 1]
-    placed[:3, 2] = np.cross(placed[:3, 0], placed[:3, 1])
-    placed[:3, 3] = matrix[:3, :3] @ ((columns - 1) / 2, (rows - 1) / 2, 0) + matrix[:3, 3]
-    width, height, _ = view.GetDimensions()
-    millimetres = _MARGIN * max(columns * spacing[0] / max(width, 1), rows * spacing[1] / max(height, 1))
-    with slicer.util.NodeModify(view):
-        view.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(placed))
-        view.UpdateMatrices()
-    view.SetFieldOfView(millimetres * width, millimetres * height, view.GetFieldOfView()[2])
-    view.SetSliceVisible(True)
-
-
-def _images(folder: Path, content: dict, stem: str, name: str) -> tuple[slicer.vtkMRMLScalarVolumeNode, ...]:
-    """One image per view: stem.nrrd, stem2.nrrd and so on."""
-    return tuple(
-        loadVolume(folder / f"{stem}{index + 1 if index else ''}.nrrd", f"{name} {index + 1}")
-        for index in range(len(content["views"]))
+def shownOf(result: ResultNodes) -> XrayShown:
+    """Radiographs and DRRs of a result, as far as they are still there."""
+    indices = [
+        index for index in range(len(result.content()["views"])) if numbered(XRAY, index) in result.more
+    ]
+    models = [node for node in result.more.values() if node.IsA("vtkMRMLModelNode")]
+    return XrayShown(
+        [result.more[numbered(XRAY, index)] for index in indices],
+        [result.more.get(numbered(DRR, index)) for index in indices],
+        models,
+        result.more.get(CHART),
     )
 
 
-def _report(folder: Path, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
-    path = folder / "report.html"
-    if not path.exists():
-        return None
-    return createText(path.read_text(encoding="utf-8"), _name(ct, "registration report"))
+def showRadiographs(result: ResultNodes) -> None:
+    """Shows each radiograph under its DRR in a slice view that every Slicer has."""
+    showInSliceViews(shownOf(result), _SLICE_VIEWS, _OVERLAY)
 
 
-def _fileAway(result: XrayResultNodes) -> None:
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    item = hierarchy.GetItemByDataNode(result.ct)
-    parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
-    folder = hierarchy.CreateFolderItem(parent, _name(result.ct, "registration"))
-    for node in result.nodes():
-        own = hierarchy.GetItemByDataNode(node)
-        if own:
-            hierarchy.SetItemParent(own, folder)
-        else:
-            hierarchy.CreateItem(folder, node)
+def _createPlot(content: dict, ct: slicer.vtkMRMLScalarVolumeNode) -> dict[str, slicer.vtkMRMLNode]:
+    """Table and chart of the similarity for each iteration, stage after stage."""
+    history = content.get("history") or {}
+    rows = [
+        (stage, value)
+        for stage, values in enumerate(history.values(), 1)
+        for value in values
+        if value is not None
+    ]
+    if not rows:
+        return {}
+    columns = {
+        "iteration": range(1, len(rows) + 1),
+        "similarity": [value for _, value in rows],
+        "stage": [stage for stage, _ in rows],
+    }
+    table = createTable(columns, nodeName(ct, "convergence"))
+    series = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", nodeName(ct, "similarity"))
+    series.SetAndObserveTableNodeID(table.GetID())
+    series.SetXColumnName("iteration")
+    series.SetYColumnName("similarity")
+    series.SetPlotType(series.PlotTypeScatter)
+    series.SetMarkerStyle(series.MarkerStyleNone)
+    series.SetUniqueColor()
+    chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", nodeName(ct, "convergence plot"))
+    chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    chart.SetTitle(" - ".join(history))
+    chart.SetXAxisTitle("iteration")
+    chart.SetYAxisTitle("similarity")
+    chart.SetLegendVisibility(False)
+    return {TABLE: table, SERIES: series, CHART: chart}
 
 
-def _name(ct: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
-    return slicer.mrmlScene.GenerateUniqueName(f"{ct.GetName()} {what}")
+def _name(name: str) -> str:
+    return slicer.mrmlScene.GenerateUniqueName(name)

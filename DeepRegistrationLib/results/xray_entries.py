@@ -7,7 +7,7 @@ from DeepRegistrationLib.workflows.xray_result import XrayCtResult
 
 
 def xray_entries(result: XrayCtResult) -> dict[str, object]:
-    """Entries `views`, `start` and `uncertainty`.
+    """Entries `views`, `start`, `uncertainty` and `history` (stage -> similarity for each iteration).
 
     Args:
         result: of the job `xray-ct`.
@@ -25,4 +25,5 @@ def xray_entries(result: XrayCtResult) -> dict[str, object]:
         ],
         "start": {"matrix": result.start, "from": result.answer.source, "to": result.answer.target},
         "uncertainty": asdict(result.uncertainty) if result.uncertainty else None,
+        "history": result.history,
     }

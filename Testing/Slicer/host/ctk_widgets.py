@@ -61,7 +61,7 @@ class ctkCollapsibleButton(QtWidgets.QFrame):
 class ctkPathLineEdit(QtWidgets.QWidget):
     """A path to type or to browse for."""
 
-    Dirs = 0x001
+    Dirs, Files = 0x001, 0x002
     currentPathChanged = QtCore.Signal(str)
 
     def __init__(self, parent=None) -> None:

@@ -49,7 +49,7 @@ class CheckBox(_Connector):
 
 @parameterNodeGuiConnector
 class SpinBox(_Connector):
-    widgetTypes, signal = (qt.QSpinBox, qt.QDoubleSpinBox), "valueChanged"
+    widgetTypes, signal = (qt.QSpinBox, qt.QDoubleSpinBox, qt.QSlider), "valueChanged"
 
     def __init__(self, widget, member) -> None:
         super().__init__(widget, member)

@@ -1,0 +1,46 @@
+"""Radiographs and DRRs as nodes that stand on their detector; the user's own node stays as it is."""
+
+from pathlib import Path
+
+import slicer
+
+from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationSlicer.MrmlBridge import loadVolume
+from DeepRegistrationSlicer.ResultLoader import showLike
+from DeepRegistrationSlicer.XrayGeometry import RadiographSource
+
+_COLORS = "vtkMRMLColorTableNodeYellow"
+
+
+def createOnDetector(source: RadiographSource, camera: Camera, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """Adds a copy of a radiograph to the scene that stands on the detector.
+
+    Args:
+        source: the radiograph.
+        camera: of exactly these pixels, in the world.
+        name: of the node.
+    """
+    node = source.image()
+    node.SetName(name)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(camera.ras_from_ijk))
+    node = slicer.mrmlScene.AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    showLike(source.volume, node)
+    return node
+
+
+def createDrr(path: Path, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """Adds a DRR from a file; it stands on the detector already."""
+    node = loadVolume(path, name)
+    colour(node)
+    return node
+
+
+def colour(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Shows a DRR in a colour, to be told from the grey of the radiograph under it."""
+    node.GetDisplayNode().SetAndObserveColorNodeID(_COLORS)
+
+
+def numbered(stem: str, index: int) -> str:
+    """Names of what exists once per radiograph, as the worker gives them: drr, drr2, drr3."""
+    return stem if index == 0 else f"{stem}{index + 1}"

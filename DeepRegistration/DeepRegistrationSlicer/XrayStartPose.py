@@ -1,0 +1,63 @@
+"""Moving a CT by hand: a transform of its own, with handles in the 3D view."""
+
+import numpy as np
+import slicer
+
+from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, matrixToWorld, rasFromIjk
+from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
+from DeepRegistrationSlicer.ResultNodes import RESULT_ID
+
+START_OF = "DeepRegistration.startOf"
+"""Reference from a transform that was added for dragging to the CT under it."""
+
+
+def startTransform(ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNode | None:
+    """The transform that dragging changes; None if the CT has none yet."""
+    parent = ct.GetParentTransformNode()
+    # that of a result stays as it was found
+    if parent is None or parent.GetAttribute(RESULT_ID) or not parent.IsLinear():
+        return None
+    return parent
+
+
+def makeMovable(ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNode:
+    """Puts the CT under a transform that can be dragged, where it stands, and shows its handles.
+
+    Raises:
+        InputError: the CT stands under a transform that is not linear.
+    """
+    transform = startTransform(ct)
+    if transform is None:
+        transform = createLinearTransform(matrixToWorld(ct), f"{ct.GetName()} start pose")
+        transform.SetNodeReferenceID(START_OF, ct.GetID())
+        ct.SetAndObserveTransformNodeID(transform.GetID())
+    middle = (np.array(dimensionsOf(ct)) - 1) / 2
+    transform.SetCenterOfTransformation(*(rasFromIjk(ct) @ [*middle, 1.0])[:3])
+    transform.CreateDefaultDisplayNodes()
+    _showHandles(transform, True)
+    return transform
+
+
+def hideHandles(ct: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+    """The CT stays where it is; its handles are gone."""
+    transform = startTransform(ct) if ct is not None else None
+    if transform is not None and transform.GetDisplayNode() is not None:
+        _showHandles(transform, False)
+
+
+def areHandlesShown(ct: slicer.vtkMRMLScalarVolumeNode | None) -> bool:
+    """True while the CT can be dragged."""
+    transform = startTransform(ct) if ct is not None else None
+    return (
+        transform is not None
+        and transform.GetDisplayNode() is not None
+        and transform.GetDisplayNode().GetEditorVisibility()
+    )
+
+
+def _showHandles(transform: slicer.vtkMRMLTransformNode, isShown: bool) -> None:
+    display = transform.GetDisplayNode()
+    display.SetEditorVisibility(isShown)
+    display.SetEditorTranslationEnabled(True)
+    display.SetEditorRotationEnabled(True)
+    display.SetEditorScalingEnabled(False)
