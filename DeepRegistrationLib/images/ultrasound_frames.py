@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.geometry.frames import RAS_FROM_LPS
 
-IMAGE_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+IMAGE_RAS = RAS_FROM_LPS
 """RAS from image space where a file says nothing else: columns go to the patient's left, rows to the back,
 as ITK and Slicer place a flat picture."""
 

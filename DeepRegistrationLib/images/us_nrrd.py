@@ -54,12 +54,12 @@ def read_nrrd_frames(path: Path, name: str) -> UltrasoundFrames:
     if not listed:
         frames = frames[None]
     values, annotated = grey_frames(frames, name)
-    spacing, ras_from_image = _place(header, array.ndim, flat)
+    spacing, ras_from_image = _place(header, array.ndim, flat, name)
     return UltrasoundFrames(values, spacing, name, annotated=annotated, ras_from_image=ras_from_image)
 
 
 def _place(
-    header: dict, dimensions: int, flat: list[int]
+    header: dict, dimensions: int, flat: list[int], name: str
 ) -> tuple[tuple[float, float] | None, np.ndarray | None]:
     """Pixel size and RAS from image space; None where the file does not say."""
     if "space directions" not in header:
@@ -68,10 +68,13 @@ def _place(
     directions = np.array(
         [np.full(3, np.nan) if row is None else row for row in header["space directions"]], dtype=float
     )
-    signs = np.array(
-        RAS_SIGNS_OF_SPACE.get(str(header.get("space", "left-posterior-superior")).lower(), (-1, -1, 1)),
-        dtype=float,
-    )
+    space = str(header.get("space", "left-posterior-superior")).lower()
+    if space not in RAS_SIGNS_OF_SPACE:
+        raise InputError(
+            f"'{name}' is stored in the space '{space}'; known are {', '.join(RAS_SIGNS_OF_SPACE)}. "
+            "Export it again from Slicer."
+        )
+    signs = np.array(RAS_SIGNS_OF_SPACE[space], dtype=float)
     u, v = signs * directions[flat[0]], signs * directions[flat[1]]
     lengths = np.linalg.norm(u), np.linalg.norm(v)
     if not np.isfinite(lengths).all() or 0 in lengths:

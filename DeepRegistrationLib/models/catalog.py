@@ -30,6 +30,7 @@ class Network(StrEnum):
     SLICE_NET = "slice-net"
     CONTRAST_GENERATOR = "contrast-generator"
     XRAY_DEEP_NET = "xray-deep-net"
+    US_ANGLE_NET = "us-angle-net"
 
 
 @dataclass(frozen=True)

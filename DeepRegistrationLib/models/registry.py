@@ -12,6 +12,7 @@ from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.correction_net import CorrectionNet
 from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.networks.slice_net import SliceNet
+from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
 from DeepRegistrationLib.networks.xray_deep_net import XrayDeepNet
 
 
@@ -37,6 +38,7 @@ NETWORKS = {
     Network.CORRECTION_NET: NetworkKind(CorrectionNet, channels=2, dimensions=3),
     Network.SLICE_NET: NetworkKind(SliceNet, channels=1, dimensions=2),
     Network.CONTRAST_GENERATOR: NetworkKind(ContrastGenerator, channels=1, dimensions=2),
+    Network.US_ANGLE_NET: NetworkKind(UsAngleNet, channels=2, dimensions=2),
     Network.XRAY_DEEP_NET: NetworkKind(XrayDeepNet, channels=1, dimensions=3, answer=XrayDeepNet.of_shadows),
 }
 
