@@ -13,6 +13,7 @@ from DeepRegistrationLib.cli_data import data_app
 from DeepRegistrationLib.cli_jobs import JOB_COMMANDS
 from DeepRegistrationLib.cli_models import models_app
 from DeepRegistrationLib.cli_options import DeviceOption, QuietOption
+from DeepRegistrationLib.cli_population import population
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
 from DeepRegistrationLib.console import run_to_exit_code, say
@@ -41,6 +42,7 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
 app.command("train")(train)
 app.command("batch")(batch)
+app.command("population")(population)
 for _kind, _command in JOB_COMMANDS.items():
     app.command(str(_kind))(_command)
 

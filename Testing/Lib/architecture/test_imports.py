@@ -51,7 +51,7 @@ LAYERS = [
     },
     {"cli_jobs"},
     {"cli_case_table"},
-    {"cli", "cli_batch", "cli_data", "cli_models", "cli_studies", "cli_train"},
+    {"cli", "cli_batch", "cli_data", "cli_models", "cli_population", "cli_studies", "cli_train"},
 ]
 # what Slicer's process may import
 TORCH_FREE = (

@@ -1,0 +1,86 @@
+"""Command line of the synthetic population."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from DeepRegistrationLib.console import run_to_exit_code, say
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.progress import Report
+
+
+class Split(StrEnum):
+    """Uses of a patient; `data/biplanar_split.py` says which subject has which."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def population(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Folder with surfaces: SUBJECT_femur_l.stl, SUBJECT_femur_r.stl, and, if there are some, "
+            "SUBJECT_pelvis.stl and SUBJECT_tibia_r.stl of the same scan."
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for the CTs with labels; new or empty.")],
+    count: Annotated[int, typer.Option(help="Number of patients.", min=1)] = 235,
+    split: Annotated[
+        Split, typer.Option(help="From whose bones: subjects to train on, to choose by or to measure on.")
+    ] = Split.TRAIN,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal patients.", min=0)] = 0,
+    first: Annotated[
+        int, typer.Option(help="Number of the first patient, to share the work between machines.", min=0)
+    ] = 0,
+    coarser: Annotated[
+        int,
+        typer.Option(
+            help="2 or 4: larger voxels. 1 is 192 x 128 x 192 of 0.664 x 0.664 x 1 mm.", min=1, max=4
+        ),
+    ] = 1,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(help="SUBJECT=SPLIT, for subjects of your own; may be given several times."),
+    ] = None,
+    unit_mm: Annotated[float, typer.Option(help="What 1 in the surfaces means [mm]; 1000 for metres.")] = 1.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only errors.")] = False,
+) -> None:
+    """Make CTs of femora with labels from surfaces of real femora.
+
+    Writes NAME_ct.nii.gz [HU] and NAME_labels.nii.gz (1 cancellous bone, 2 head, 3 cortical bone, 4 marrow),
+    the atlas, and population.csv with everything that was drawn and with landmarks. Shapes vary by a model of
+    the training subjects. A folder of your own CTs with labels can stand in for it.
+    """
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.data.biplanar_split import BiplanarSplit
+        from DeepRegistrationLib.data.femur_population_writer import write_population
+
+        written = write_population(
+            data,
+            output,
+            BiplanarSplit(split),
+            count,
+            seed,
+            keep_going,
+            coarser,
+            first,
+            {subject: BiplanarSplit(use) for subject, use in map(_assignment, assign or [])},
+            unit_mm,
+        )
+        say(f"{len(written) - 1} patients and the atlas in {output}")
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+def _assignment(text: str) -> tuple[str, Split]:
+    subject, sign, use = text.partition("=")
+    if not subject or not sign or use not in list(Split):
+        raise InputError(f"'{text}' assigns nothing. Write SUBJECT=SPLIT with one of {', '.join(Split)}.")
+    return subject, Split(use)

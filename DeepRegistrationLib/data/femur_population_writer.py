@@ -1,0 +1,83 @@
+"""Makes a population on disk: meshes in, a folder of CTs with labels, a table and the atlas out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from DeepRegistrationLib.data.biplanar_split import BiplanarSplit
+from DeepRegistrationLib.data.femur_folder import ATLAS, table_row, write_pair, write_table
+from DeepRegistrationLib.data.femur_meshes import load_femora
+from DeepRegistrationLib.data.femur_population import FemurPopulation, PopulationSettings
+from DeepRegistrationLib.data.femur_shape_model import build_femur_shapes
+from DeepRegistrationLib.data.femur_surroundings import load_neighbours
+from DeepRegistrationLib.errors import Cancelled, InputError
+from DeepRegistrationLib.progress import Progress, Report
+
+_MODEL_SHARE = 0.1
+
+
+def write_population(
+    meshes: Path,
+    output: Path,
+    split: BiplanarSplit,
+    count: int,
+    seed: int,
+    report: Report,
+    coarser: int = 1,
+    first: int = 0,
+    assigned: Mapping[str, BiplanarSplit] | None = None,
+    unit_mm: float = 1.0,
+) -> list[Path]:
+    """Writes patients of one split.
+
+    Args:
+        meshes: folder with the surfaces.
+        output: folder to be made; must be empty or absent, unless numbers are added (`first`).
+        split: whose patients.
+        count: how many.
+        seed: equal seeds make equal patients.
+        report: receiver of the progress.
+        coarser: 2 makes voxels twice as large and eight times fewer.
+        first: number of the first patient; several machines can share a population.
+        assigned: splits of subjects that the project does not know.
+        unit_mm: what 1 in the meshes means [mm].
+
+    Returns:
+        The CTs.
+
+    Raises:
+        InputError: meshes or folder that cannot be used.
+        Cancelled: the receiver wants to stop; what is written already stays.
+    """
+    if output.is_dir() and any(output.iterdir()) and first == 0:
+        raise InputError(f"The folder '{output}' is not empty. Name a new one, or empty it.")
+    femora = load_femora(meshes, assigned, unit_mm)
+    usual = PopulationSettings()
+    settings = replace(
+        usual,
+        shape_kji=tuple(n // coarser for n in usual.shape_kji),
+        spacing_mm=tuple(x * coarser for x in usual.spacing_mm),
+    )
+    needed = [femur for femur in femora if femur.split in (split, BiplanarSplit.TRAIN)]
+    shapes = build_femur_shapes(
+        needed, lambda progress: report(replace(progress, fraction=_MODEL_SHARE * progress.fraction))
+    )
+    population = FemurPopulation(shapes, split, load_neighbours(meshes, femora, split, unit_mm), settings)
+    output.mkdir(parents=True, exist_ok=True)
+    train = FemurPopulation(
+        shapes, BiplanarSplit.TRAIN, load_neighbours(meshes, femora, BiplanarSplit.TRAIN, unit_mm), settings
+    )
+    atlas = train.atlas()
+    rows = [table_row(atlas, ATLAS)]
+    written = [write_pair(atlas, ATLAS, output).ct]
+    for number in range(first, first + count):
+        done = (number - first) / count
+        if not report(
+            Progress(_MODEL_SHARE + (1 - _MODEL_SHARE) * done, f"patient {number - first + 1} of {count}")
+        ):
+            raise Cancelled("population")
+        femur, name = population.draw(number, seed), f"{split}_{number:04d}"
+        written.append(write_pair(femur, name, output).ct)
+        rows.append(table_row(femur, name))
+        write_table(rows, output)  # after each: a population that is stopped has its table
+    return written
