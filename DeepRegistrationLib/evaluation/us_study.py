@@ -121,7 +121,7 @@ def run_us_study(
         "### By subject, continuous, mean error [degrees]",
         _subjects_table(trials),
         "## Tracked sweeps",
-        "In-plane angle between frames. Beside it the probe moves out of the image, which changes what is seen.",
+        "In-plane angle between frames. The probe also moves out of the image, which changes what is seen.",
         tracked_table(sweeps),
         "## Refusal",
         *_refusal(data, settings, network),
