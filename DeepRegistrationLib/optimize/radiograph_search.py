@@ -17,6 +17,7 @@ from DeepRegistrationLib.geometry.rigid import rigid_matrix
 from DeepRegistrationLib.geometry.rotations import geodesic_distance, matrix_from_rotation_vector
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.optimize.shift_correlation import ShiftCorrelation
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 
 _CHUNK = 128
@@ -54,47 +55,8 @@ class Candidates:
         return Candidates(self.poses[:count], self.scores[:count])
 
 
-class ShiftCorrelation:
-    """Normalized correlation of a masked radiograph with images at all shifts.
-
-    Args:
-        fixed: (rows, columns); filtered radiograph.
-        mask: (rows, columns) bool; where it counts.
-        shape_px: rows, columns of the moving images, at least as large.
-
-    Source: Padfield, "Masked object registration in the Fourier domain", IEEE TIP 21(5), 2012, with a mask of
-        the fixed image only.
-    """
-
-    def __init__(self, fixed: torch.Tensor, mask: torch.Tensor, shape_px: tuple[int, int]) -> None:
-        self._size = tuple(a + b for a, b in zip(fixed.shape, shape_px, strict=True))
-        weight = mask.to(fixed)
-        self._count = weight.sum()
-        centred = (fixed - (fixed * weight).sum() / self._count) * weight
-        self._norm = centred.norm().clamp(min=1e-12)
-        self._fixed, self._weight = (torch.fft.rfft2(image, self._size) for image in (centred, weight))
-
-    def __call__(self, moving: torch.Tensor) -> torch.Tensor:
-        """Correlation at all shifts.
-
-        Args:
-            moving: (N, rows, columns); zero outside.
-
-        Returns:
-            (N, rows, columns) of the sum of both sizes; entry (a, b): when pixel (r, c) of the moving image
-            lies on pixel (r + a, c + b) of the radiograph; negative shifts count from the end.
-        """
-        spectrum = torch.fft.rfft2(moving, self._size)
-        squares = torch.fft.rfft2(moving.square(), self._size)
-
-        def correlated(fixed: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            return torch.fft.irfft2(fixed * other.conj(), self._size)
-
-        total, energy = correlated(self._weight, spectrum), correlated(self._weight, squares)
-        variance = energy - total.square() / self._count
-        # windows that hold next to nothing of the image would be divided by rounding errors
-        floor = 0.05 * energy.amax((1, 2), keepdim=True) + 1e-12
-        return correlated(self._fixed, spectrum) / (self._norm * variance.clamp(min=floor).sqrt())
+MakeCorrelation = Callable[[torch.Tensor, torch.Tensor, tuple[int, int]], ShiftCorrelation]
+"""Radiograph (rows, columns), mask (rows, columns) bool, shape of the moving images -> all shifts."""
 
 
 def search_poses(
@@ -104,7 +66,7 @@ def search_poses(
     centre_ras: np.ndarray,
     pose_range: PoseRange,
     count: int,
-    image_filter: Callable[[torch.Tensor], torch.Tensor],
+    make_correlation: MakeCorrelation,
     seed: int,
     advance: Callable[[float], None] = lambda fraction: None,
 ) -> Candidates:
@@ -117,7 +79,7 @@ def search_poses(
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
         pose_range: how far the start may be off.
         count: orientations tried out.
-        image_filter: images (N, rows, columns) -> the same, before they are compared.
+        make_correlation: how shifted images are compared.
         seed: other numbers try out other orientations.
         advance: told the fraction done; raises to stop.
 
@@ -130,7 +92,7 @@ def search_poses(
     before = (rows // 2, columns // 2)
     wide = camera.cropped((-before[1], -before[0]), (2 * columns, 2 * rows))
     middle = _MiddleOfDetector(camera, start, centre_ras)
-    correlation = ShiftCorrelation(image_filter(radiograph.values[None])[0], mask, wide.shape_px)
+    correlation = make_correlation(radiograph.values, mask, wide.shape_px)
     shifts = _shift_of_entries(camera.shape_px, wide.shape_px, before)
     allowed = middle.is_within(shifts, 3.5 * pose_range.shift_mm)
     bases = middle.poses(*_samples(count, pose_range, seed))
@@ -140,7 +102,7 @@ def search_poses(
         advance(first / count)
         part = bases[first : first + _CHUNK]
         images = project(values, volume.geometry, wide, part, ProjectionSettings())[:, 0]
-        found = torch.where(allowed.to(images.device), correlation(image_filter(images)), -1.0)
+        found = torch.where(allowed.to(images.device), correlation(images), -1.0)
         best, at = (x.cpu() for x in found.flatten(1).max(1))
         poses.append(middle.shifted(part, shifts.flatten(0, 1)[at]))
         scores.append(best)

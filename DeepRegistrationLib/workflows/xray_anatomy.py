@@ -17,6 +17,7 @@ from DeepRegistrationLib.projection.labels import masked_volume
 BONE_FROM_HU = 200.0
 # attenuation below which a voxel is air: a tenth of water's
 _AIR = 0.1 * WATER_PER_MM
+_POINTS = 300
 # a CT cut down to its bones keeps some soft voxels at their surface
 _LEAST_REST = 0.1
 
@@ -29,12 +30,12 @@ class XrayAnatomy:
         components: attenuation of the bones [1/mm]; then, if there is any, of everything else in the CT, on
             the same grid: a radiograph shows both with weights of its own.
         centre_ras: (3,) float64; middle of the bones in the CT's frame [mm].
-        radius_mm: of the ball about the centre that holds the bones.
+        points_ras: (P, 3) float64; points of the bones, evenly drawn, in the CT's frame [mm].
     """
 
     components: tuple[Volume, ...]
     centre_ras: np.ndarray
-    radius_mm: float
+    points_ras: torch.Tensor
 
     @property
     def bone(self) -> Volume:
@@ -84,5 +85,13 @@ def prepare_anatomy(
     return XrayAnatomy(
         components=tuple(cropped(volume, box).to(device) for volume in components),
         centre_ras=framed.centre_ras,
-        radius_mm=float(np.linalg.norm(framed.extent_mm) / 2),
+        points_ras=_drawn_points(bone),
     )
+
+
+def _drawn_points(bone: Volume) -> torch.Tensor:
+    """(P, 3) float64; every so many-th voxel of the bones [mm]."""
+    kji = torch.nonzero(bone.values > 0).cpu()
+    kji = kji[:: max(1, len(kji) // _POINTS)].double()
+    matrix = torch.from_numpy(bone.geometry.ras_from_ijk)
+    return kji.flip(-1) @ matrix[:3, :3].T + matrix[:3, 3]

@@ -17,6 +17,8 @@ class XrayEvidence:
 
     Attributes:
         similarity: correlation of gradients at the answer, 0..1; mean over the views.
+        edge_score: mean of correlation of gradients and gradient orientation, 0..1; mean over the views.
+        score_ratio: how many times larger this is than at the best other pose.
         residual_ratio: how many times larger the unexplained part is at the best other pose.
         edge_distance_mm: of projected from seen edges on the detector [mm]; the worst view.
         disagreement_deg: turn between the answers of two measures [degrees].
@@ -26,6 +28,8 @@ class XrayEvidence:
     """
 
     similarity: float
+    edge_score: float
+    score_ratio: float
     residual_ratio: float
     edge_distance_mm: float
     disagreement_deg: float

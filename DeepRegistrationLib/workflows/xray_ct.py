@@ -14,7 +14,7 @@ from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationLib.optimize.radiograph_refinement import RadiographRefinementSettings, refine_poses
 from DeepRegistrationLib.progress import Report, StageProgress, keep_going
 from DeepRegistrationLib.similarity.gradient_correlation import gradient_correlation
-from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_correlation
+from DeepRegistrationLib.similarity.gradient_orientation import gradient_orientation
 from DeepRegistrationLib.workflows.result import NamedTransform
 from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
 from DeepRegistrationLib.workflows.xray_confidence import XrayEvidence, judge
@@ -28,9 +28,9 @@ from DeepRegistrationLib.workflows.xray_methods import (
     methods_stages,
 )
 from DeepRegistrationLib.workflows.xray_placement import check_placement
-from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene
+from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, edge_measure
 from DeepRegistrationLib.workflows.xray_result import CT, WORLD, PoseUncertainty, XrayCtInputs, XrayCtResult
-from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score
+from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score, score_ratio
 from DeepRegistrationLib.workflows.xray_uncertainty import pose_uncertainty
 from DeepRegistrationLib.workflows.xray_views import make_view, seen_share
 
@@ -131,15 +131,17 @@ def _evidence(
     by_edges = float(scene.level(FINE_PX, gradient_correlation, fine=True).similarity(pose)[0])
     other = refine_poses(
         pose,
-        scene.level(FINE_PX, radiograph_correlation),
-        RadiographRefinementSettings(15, 5e-4, 0.1, 0.5),
+        scene.level(FINE_PX, gradient_orientation),
+        RadiographRefinementSettings(12, 5e-4, 0.1, 0.5),
     ).poses[0]
-    best = float(scene.level(FINE_PX).similarity(pose)[0])
+    best = float(scene.level(FINE_PX, edge_measure).similarity(pose)[0])
     rival = rival_score(found.pool, scene.centre) if found.pool is not None else best
     camera = scene.radiographs[0].camera
     shadows = [camera.project((p[:3, :3] @ scene.centre + p[:3, 3]).numpy())[0] for p in (found.pose, other)]
     return XrayEvidence(
         similarity=by_edges,
+        edge_score=best,
+        score_ratio=score_ratio(best, rival),
         residual_ratio=residual_ratio(best, rival),
         edge_distance_mm=max(residuals_mm),
         disagreement_deg=float(rotation_error_deg(found.pose, other)),

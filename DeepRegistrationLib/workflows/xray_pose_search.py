@@ -24,28 +24,67 @@ from DeepRegistrationLib.optimize.radiograph_levels import (
 from DeepRegistrationLib.optimize.radiograph_refinement import (
     RadiographLevel,
     RadiographRefinementSettings,
-    RefinedPoses,
     refine_poses,
 )
-from DeepRegistrationLib.optimize.radiograph_search import Candidates, PoseRange, distinct, search_poses
+from DeepRegistrationLib.optimize.radiograph_search import (
+    Candidates,
+    MakeCorrelation,
+    PoseRange,
+    distinct,
+    search_poses,
+)
+from DeepRegistrationLib.optimize.shift_correlation import IntensityShifts, OrientationShifts
 from DeepRegistrationLib.similarity.gradient_correlation import gradient_correlation
+from DeepRegistrationLib.similarity.gradient_orientation import gradient_orientation
 from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_correlation
 from DeepRegistrationLib.similarity.radiograph_measure import RadiographMeasure, SumOfMeasures
 from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
 
 COARSE_PX, MEDIUM_PX, FINE_PX = 32, 64, 128
-# of the candidates of a round, this part goes on to the medium and to the fine level
-_MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.05
-# most poses are found by a short look; only the others need a long one
-_EFFORT = (0.25, 1.0, 1.5, 2.0)
+# of the candidates of a trail, this part goes on to the medium and to the fine level
+_MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.06
+# a radiograph was aimed at the anatomy: poses at which it shows less of the bones are no answers
+_LEAST_SEEN = 0.15
 # poses nearer than this are one pose, coarse to fine
 _SAME_COARSE, _SAME_MEDIUM = (0.10, 25.0), (0.05, 15.0)
 """Turn [rad], shift [mm]."""
+_TOLERANCES = {COARSE_PX: (5e-3, 1.0, 5.0), MEDIUM_PX: (2e-3, 0.3, 2.0), FINE_PX: (5e-4, 0.1, 0.5)}
+"""Pixels of a level -> turn [rad], shift and depth [mm] below which a pose has arrived."""
 
 
 def balanced_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
     """Intensities lead from afar, edges decide near by; half each."""
     return SumOfMeasures([radiograph_correlation(fixed, mask), gradient_correlation(fixed, mask)])
+
+
+def edge_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
+    """Height and direction of edges, half each: what poses of all rounds are compared by."""
+    return SumOfMeasures([gradient_correlation(fixed, mask), gradient_orientation(fixed, mask)])
+
+
+@dataclass(frozen=True)
+class _Trail:
+    """One way from orientations to refined poses.
+
+    Attributes:
+        correlation: that proposes poses.
+        levels: pixels, measure and largest number of iterations of each refinement but the last.
+        share: of the orientations of a round.
+    """
+
+    correlation: MakeCorrelation
+    levels: tuple[tuple[int, MakeMeasure, int], ...]
+    share: float
+
+
+# the whole radiograph is explained: quick, and enough where the CT shows what the radiograph shows
+_BY_INTENSITY = _Trail(
+    IntensityShifts, ((COARSE_PX, balanced_measure, 8), (MEDIUM_PX, balanced_measure, 10)), 1.0
+)
+# edges only: where much of the radiograph is not in the CT, or not among the bones that were chosen
+_BY_EDGES = _Trail(OrientationShifts, ((MEDIUM_PX, gradient_orientation, 12),), 0.5)
+_ROUNDS = ((0.25, (_BY_INTENSITY,)), (0.6, (_BY_INTENSITY, _BY_EDGES)), (1.2, (_BY_INTENSITY, _BY_EDGES)))
+"""Effort and trails of the first rounds; later ones are like the last of these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +186,13 @@ def search(
     for number in range(rounds):
         # what the first rounds did not find may lie further out
         wider = PoseRange(pose_range.turn_rad * (1 + 0.1 * number), pose_range.shift_mm * (1 + 0.1 * number))
-        effort = _EFFORT[min(number, len(_EFFORT) - 1)]
-        part = _Part(number, advance)
-        proposals = _proposals(scene, wider, round(effort * orientations), seed * 1000 + number, part)
-        found = _refined(scene, proposals, max(1, round(effort * candidates)), part)
-        pool = found if pool is None else _merged(pool, found, scene)
+        effort, trails = _ROUNDS[min(number, len(_ROUNDS) - 1)]
+        for which, trail in enumerate(trails):
+            part = _Part(number, which, len(trails), advance)
+            count = max(8, round(effort * trail.share * orientations))
+            proposals = _proposals(scene, trail, wider, count, seed * 1000 + number, part)
+            found = _refined(scene, trail, proposals, max(4, round(effort * trail.share * candidates)), part)
+            pool = found if pool is None else _merged(pool, found, scene)
         if is_certain(pool):
             break
         if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
@@ -164,73 +205,87 @@ class _Part:
     """One round's share of the progress: later rounds are rarely needed."""
 
     number: int
+    trail: int
+    trails: int
     advance: Advance
 
     def __call__(self, fraction: float, similarity: float | None = None, pose: object = None) -> None:
+        fraction = (self.trail + fraction) / self.trails
         self.advance(1 - 0.4**self.number * (1 - 0.6 * fraction), similarity, pose)
 
 
 def _proposals(
-    scene: XrayScene, pose_range: PoseRange, orientations: int, seed: int, part: _Part
+    scene: XrayScene, trail: _Trail, pose_range: PoseRange, orientations: int, seed: int, part: _Part
 ) -> Candidates:
-    """Candidates of all views, scored in all views, the best first; with the start itself."""
+    """Candidates of all views, scored in all views, the best first."""
     found = []
+    size, measure, _ = trail.levels[0]
     count = -(-orientations // len(scene.radiographs))
-    whole = scene.anatomy.whole
     for view, radiograph in enumerate(scene.radiographs):
-        small = radiograph.reduced(reduction(radiograph, COARSE_PX))
+        small = radiograph.reduced(reduction(radiograph, size))
         spacing = pixel_at_anatomy_mm(small, scene.start, scene.anatomy.centre_ras)
-        volume = downsample(whole, np.maximum(whole.geometry.spacing_mm, spacing))
+        whole = scene.anatomy.whole
         found.append(
             search_poses(
-                volume,
+                downsample(whole, np.maximum(whole.geometry.spacing_mm, spacing)),
                 small,
                 scene.start,
                 scene.anatomy.centre_ras,
                 pose_range,
                 count,
-                lambda images: images,
+                trail.correlation,
                 seed + 100 * view,
-                lambda fraction: part(0.3 * fraction),
+                lambda fraction: part(0.4 * fraction),
             )
         )
     if len(found) == 1:
         return found[0]
     poses = torch.cat([one.best(count // 4).poses for one in found])
-    scores = scene.level(COARSE_PX).similarity(poses)
+    return _by_score(poses, scene.level(size, measure).similarity(poses))
+
+
+def _refined(scene: XrayScene, trail: _Trail, proposals: Candidates, count: int, part: _Part) -> Candidates:
+    """Refined from level to level, fewer and fewer; scored by edges at the fine level."""
+    first = distinct(_seen(proposals, scene).best(4 * count), scene.centre, *_SAME_COARSE).best(count)
+    poses = torch.cat([torch.from_numpy(scene.start.copy())[None], first.poses])
+    medium, fine = (max(3, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
+    last = trail.levels[-1][1]
+    last = edge_measure if last is gradient_orientation else last
+    levels = (*trail.levels, (FINE_PX, last, 10))
+    for number, (size, measure, iterations) in enumerate(levels):
+        begin, end = 0.4 + 0.6 * number / len(levels), 0.4 + 0.6 * (number + 1) / len(levels)
+        refined = refine_poses(
+            poses,
+            scene.level(size, measure),
+            RadiographRefinementSettings(iterations, *_TOLERANCES[size]),
+            lambda f, similarity, pose, b=begin, e=end: part(b + f * (e - b), similarity, pose),
+        )
+        found = _seen(_by_score(refined.poses, refined.fit.similarity), scene)
+        same, keep = (_SAME_COARSE, medium) if size == COARSE_PX else (_SAME_MEDIUM, fine)
+        found = distinct(found, scene.centre, *same).best(keep)
+        poses = found.poses
+    return _by_score(poses, scene.level(FINE_PX, edge_measure).similarity(poses))
+
+
+def _seen(candidates: Candidates, scene: XrayScene) -> Candidates:
+    """Candidates at which every radiograph shows enough of the bones; all of them if there are none."""
+    points = candidates.poses[:, None, :3, :3] @ scene.anatomy.points_ras[..., None]
+    points = (points[..., 0] + candidates.poses[:, None, :3, 3]).numpy()
+    enough = torch.ones(len(points), dtype=torch.bool)
+    for radiograph in scene.radiographs:
+        shadows, _ = radiograph.camera.project(points)
+        inside = ((shadows >= -0.5) & (shadows < np.array(radiograph.camera.image_size_px) - 0.5)).all(-1)
+        enough &= torch.from_numpy(inside.mean(1) >= _LEAST_SEEN)
+    if not bool(enough.any()):
+        return candidates
+    return Candidates(candidates.poses[enough], candidates.scores[enough])
+
+
+def _by_score(poses: torch.Tensor, scores: torch.Tensor) -> Candidates:
     order = scores.argsort(descending=True, stable=True)
     return Candidates(poses[order], scores[order])
 
 
-def _refined(scene: XrayScene, proposals: Candidates, count: int, part: _Part) -> Candidates:
-    """Refined at three levels; fewer and fewer."""
-    first = distinct(proposals.best(4 * count), scene.centre, *_SAME_COARSE).best(count)
-    start = torch.from_numpy(scene.start.copy())[None]
-    poses = torch.cat([start, first.poses])
-    medium, fine = (max(3, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
-    stages = (
-        (COARSE_PX, 8, (5e-3, 1.0, 5.0), medium, _SAME_COARSE, (0.3, 0.6)),
-        (MEDIUM_PX, 10, (2e-3, 0.3, 2.0), fine, _SAME_MEDIUM, (0.6, 0.8)),
-        (FINE_PX, 10, (5e-4, 0.1, 0.5), fine, _SAME_MEDIUM, (0.8, 1.0)),
-    )
-    for size, iterations, tolerances, keep, same, (begin, end) in stages:
-        refined = refine_poses(
-            poses,
-            scene.level(size),
-            RadiographRefinementSettings(iterations, *tolerances),
-            lambda f, similarity, pose, b=begin, e=end: part(b + f * (e - b), similarity, pose),
-        )
-        found = distinct(_sorted(refined), scene.centre, *same).best(keep)
-        poses = found.poses
-    return found
-
-
-def _sorted(refined: RefinedPoses) -> Candidates:
-    order = refined.fit.similarity.argsort(descending=True, stable=True)
-    return Candidates(refined.poses[order], refined.fit.similarity[order])
-
-
 def _merged(first: Candidates, second: Candidates, scene: XrayScene) -> Candidates:
-    poses, scores = torch.cat([first.poses, second.poses]), torch.cat([first.scores, second.scores])
-    order = scores.argsort(descending=True, stable=True)
-    return distinct(Candidates(poses[order], scores[order]), scene.centre, *_SAME_MEDIUM)
+    both = torch.cat([first.poses, second.poses]), torch.cat([first.scores, second.scores])
+    return distinct(_by_score(*both), scene.centre, *_SAME_MEDIUM)

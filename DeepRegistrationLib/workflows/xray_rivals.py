@@ -11,8 +11,9 @@ from DeepRegistrationLib.optimize.radiograph_search import Candidates
 
 DIFFERENT_RAD, DIFFERENT_MM = 0.1, 30.0
 """Turn or shift from which on a pose is another answer; depth, which is known least, moves it most."""
-# wrong poses had ratios up to 1.7 on the CTs for tuning
-CERTAIN_RATIO = 2.0
+# wrong poses did not reach these on the CTs for tuning
+CERTAIN_RESIDUAL_RATIO = 2.0
+CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 1.7, 0.12
 
 
 def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
@@ -34,6 +35,14 @@ def residual_ratio(best: float, rival: float) -> float:
     return (1 - rival) / max(1 - best, 1e-6)
 
 
+def score_ratio(best: float, rival: float) -> float:
+    """How many times larger the explained part is at the answer; what is below 0.02 is chance."""
+    return max(best, 0.02) / max(rival, 0.02)
+
+
 def stands_out(pool: Candidates, centre_ras: torch.Tensor) -> bool:
     """True if no further search is needed; see the arguments of `rival_score`."""
-    return residual_ratio(float(pool.scores[0]), rival_score(pool, centre_ras)) > CERTAIN_RATIO
+    best, rival = float(pool.scores[0]), rival_score(pool, centre_ras)
+    if residual_ratio(best, rival) > CERTAIN_RESIDUAL_RATIO:
+        return True
+    return best > LEAST_CERTAIN_SCORE and score_ratio(best, rival) > CERTAIN_SCORE_RATIO

@@ -11,10 +11,10 @@ from DeepRegistrationLib.geometry.rigid import rotation_error_deg, se3_exp
 from DeepRegistrationLib.optimize.radiograph_search import (
     Candidates,
     PoseRange,
-    ShiftCorrelation,
     distinct,
     search_poses,
 )
+from DeepRegistrationLib.optimize.shift_correlation import IntensityShifts, OrientationShifts
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
 from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
@@ -24,12 +24,25 @@ def test_the_correlation_of_shifts_is_that_of_the_pictures():
     fixed = torch.rand(7, 9, generator=generator, dtype=torch.float64)
     mask = torch.rand(7, 9, generator=generator) > 0.2
     moving = torch.rand(1, 14, 18, generator=generator, dtype=torch.float64)
-    found = ShiftCorrelation(fixed, mask, (14, 18))(moving)[0]
+    found = IntensityShifts(fixed, mask, (14, 18))(moving)[0]
     for down, across in ((0, 0), (-3, -5), (-7, -9), (2, 1)):
         canvas = torch.zeros(60, 60, dtype=torch.float64)
         canvas[20 + down : 34 + down, 20 + across : 38 + across] = moving[0]
         pair = torch.stack([fixed[mask], canvas[20:27, 20:29][mask]])
         assert float(found[down, across]) == pytest.approx(float(torch.corrcoef(pair)[0, 1]), abs=1e-9)
+
+
+@pytest.mark.parametrize("shifts", [IntensityShifts, OrientationShifts])
+def test_a_part_of_a_picture_is_found_where_it_was_cut_out(shifts):
+    coarse = torch.rand(1, 1, 7, 9, generator=torch.Generator().manual_seed(1))
+    picture = torch.nn.functional.interpolate(coarse, (28, 36), mode="bicubic")[0, 0]
+    fixed = 3 + 0.2 * picture[6:20, 9:27]
+    mask = torch.ones(14, 18, dtype=torch.bool)
+    mask[:3] = False
+    found = shifts(torch.where(mask, fixed, 99.0), mask, (28, 36))(picture[None])[0]
+    row, column = divmod(int(found.argmax()), found.shape[1])
+    assert (row - found.shape[0], column - found.shape[1]) == (-6, -9)
+    assert float(found.max()) == pytest.approx(1, abs=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +62,7 @@ def candidates_of(case, count=400, seed=0, **options):
         MIDDLE,
         wide,
         count,
-        lambda images: images,
+        IntensityShifts,
         seed,
         **options,
     )
