@@ -139,11 +139,15 @@ def _convex_hull(mask: np.ndarray) -> np.ndarray | None:
         hull = ConvexHull(points)
     except QhullError:
         return None  # a line
-    rows, columns = np.indices(mask.shape)
-    inside = np.ones(mask.shape, dtype=bool)
-    for normal_row, normal_column, offset in hull.equations:
-        inside &= normal_row * rows + normal_column * columns + offset <= 1e-6
-    return inside
+    # in each row, the half planes of all edges leave one interval of columns
+    rows, columns = np.arange(mask.shape[0]), np.arange(mask.shape[1])
+    normal_row, normal_column, offset = hull.equations.T[:, :, None]
+    steep = np.abs(normal_column) > 1e-9
+    crossing = -(normal_row * rows + offset) / np.where(steep, normal_column, 1.0)
+    last = np.where(steep & (normal_column > 0), crossing, np.inf).min(0)
+    first = np.where(steep & (normal_column < 0), crossing, -np.inf).max(0)
+    last[np.any(~steep & (normal_row * rows + offset > 1e-6), axis=0)] = -np.inf
+    return (columns >= first[:, None] - 1e-6) & (columns <= last[:, None] + 1e-6)
 
 
 def _jump(grey: np.ndarray, inside: np.ndarray) -> float:
