@@ -83,11 +83,20 @@ def random_anatomy(
     picked = int(torch.randint(len(cube.bones), (1,), generator=generator, device=device))
     middle = settings.off_centre * uniform() * cube.bones[picked] / cube.voxel_mm
     origin = (torch.tensor(cube.channels.shape[:0:-1], device=device) - 1) / 2  # i, j, k
-    values = sample(cube.channels[None], (offsets + middle + origin)[None])[0]
-    everything, dense, whole, labelled = values.reshape(4, size, size, size)
-    others = dense if uniform() < 0.5 else whole
-    chosen = labelled if uniform() < settings.labelled else others
-    soft = 0.0 if uniform() < settings.no_soft else settings.soft * uniform()
-    in_bone = (settings.bone * normal(1)).exp()
+    shown = _shown(cube, settings, generator)
+    values = sample(shown[None], (offsets + middle + origin)[None])[0]
+    everything, bone = values.reshape(2, size, size, size)
+    return everything, bone
+
+
+def _shown(cube: XrayCube, settings: AnatomySettings, generator: torch.Generator) -> torch.Tensor:
+    """(2, K, J, I); what target and moving image show of the CT, before anything is moved."""
+    device = generator.device
+    drawn = torch.rand(4, generator=generator, device=device)
+    everything, dense, whole, labelled = cube.channels
+    others = dense if drawn[0] < 0.5 else whole
+    chosen = labelled if drawn[1] < settings.labelled else others
+    soft = 0.0 if drawn[2] < settings.no_soft else settings.soft * drawn[3]
+    in_bone = (settings.bone * torch.randn((), generator=generator, device=device)).exp()
     is_bone = torch.maximum(whole, labelled)
-    return everything * (is_bone * in_bone + (1 - is_bone) * soft), everything * chosen
+    return torch.stack([everything * (soft + is_bone * (in_bone - soft)), everything * chosen])

@@ -39,7 +39,7 @@ class XraySynthesis:
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     poses: XrayPoseSettings = field(default_factory=XrayPoseSettings)
     variation: VariationSettings = field(default_factory=VariationSettings)
-    poses_per_volume: int = 16
+    poses_per_volume: int = 32
     target_voxel_mm: float = 5.0
     target_size: int = 64
     source_to_detector_mm: float = 1020.0

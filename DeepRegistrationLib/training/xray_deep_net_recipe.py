@@ -19,7 +19,7 @@ from DeepRegistrationLib.networks.xray_input import XrayInput
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project_with_tangents
 from DeepRegistrationLib.training.recipe import Loss, TrainingSettings
 
-_VALIDATION_VOLUMES = 8
+_VALIDATION_VOLUMES = 12
 WITHIN_DEG = 60.0
 """A gradient that is not further off still leads to the target."""
 
@@ -58,8 +58,8 @@ class XrayDeepNetRecipe:
         default_factory=lambda: TrainingSettings(
             steps=40000,
             steps_per_epoch=250,
-            batch_size=4,
-            draw_size=4,
+            batch_size=2,
+            draw_size=2,
             learning_rate=2e-3,
             warm_up_steps=50,
             gradient_clip=1.0,
