@@ -1,0 +1,1 @@
+# Slicer makes the package here; there is nothing to check in it.
