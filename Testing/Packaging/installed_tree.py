@@ -10,6 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 _STAND_IN = Path(__file__).resolve().parent / "SlicerStandIn"
 
+# nothing is compiled, but a project asks for compilers; a machine for tests need not have them
+_NO_COMPILER = [
+    f"-DCMAKE_{language}_COMPILER{option}"
+    for language in ("C", "CXX")
+    for option in (f"={shutil.which('true')}", "_FORCED=TRUE")
+]
+
 
 @dataclass(frozen=True)
 class InstalledTree:
@@ -43,15 +50,8 @@ def install(folder: Path) -> InstalledTree:
     if program is None:
         raise RuntimeError("cmake was not found")
     build, prefix = folder / "build", folder / "installed"
-    configure = [
-        program,
-        "-S",
-        str(ROOT),
-        "-B",
-        str(build),
-        f"-DSlicer_DIR={_STAND_IN}",
-        "-DBUILD_TESTING=ON",
-    ]
+    options = [f"-DSlicer_DIR={_STAND_IN}", "-DBUILD_TESTING=ON", *_NO_COMPILER]
+    configure = [program, "-G", "Unix Makefiles", "-S", str(ROOT), "-B", str(build), *options]
     for command in (configure, [program, "--install", str(build), "--prefix", str(prefix)]):
         said = subprocess.run(command, capture_output=True, text=True)
         if said.returncode:

@@ -1,4 +1,4 @@
-"""Opens the panel of an installed extension, and a worker from it, in a process that sees no source of either.
+"""Opens the panel of an installed extension, and a worker from it, apart from the sources of both.
 
 python -m Testing.Packaging.open_installed MODULES
 """
@@ -30,7 +30,7 @@ def main(modules: Path) -> None:
     widget.enter()
     print(f"tabs: {widget.ui.jobTabs.count}, register: {widget.ui.registerButton.toolTip}")
     widget.cleanup()
-    # the environment of the worker names the installed library first; a job that is no file is answered at once
+    # a job whose file does not exist is answered at once
     client, ends = WorkerClient(), []
     client.run(modules / "nowhere.json", lambda progress: None, ends.append)
     while client.isBusy:

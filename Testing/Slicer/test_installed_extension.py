@@ -19,11 +19,8 @@ def an_installation(tmp_path_factory):
 
 def test_every_script_and_model_is_installed_and_no_test(an_installation):
     files = an_installation.files()
-    scripts = {
-        path.relative_to(folder).as_posix()
-        for folder in (LIBRARY.parent, MODULE)
-        for path in (LIBRARY if folder == LIBRARY.parent else MODULE).rglob("*.py")
-    }
+    scripts = {path.relative_to(ROOT).as_posix() for path in LIBRARY.rglob("*.py")}
+    scripts |= {path.relative_to(MODULE).as_posix() for path in MODULE.rglob("*.py")}
     assert {name for name in files if name.endswith(".py")} == scripts
     models = {path.name for path in (ROOT / "Resources" / "Models").iterdir()} - {"CMakeLists.txt"}
     inside = "DeepRegistrationLib/Resources/Models/"
