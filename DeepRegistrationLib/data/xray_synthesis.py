@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from DeepRegistrationLib.data.radiograph_variation import VariationSettings, vary_radiographs
+from DeepRegistrationLib.data.realistic_targets import realistic_targets
 from DeepRegistrationLib.data.xray_anatomy import AnatomySettings, random_anatomy
 from DeepRegistrationLib.data.xray_cubes import XrayCube
 from DeepRegistrationLib.data.xray_poses import XrayPoseSettings, pose_pairs
@@ -27,6 +28,8 @@ class XraySynthesis:
         anatomy: of the patient.
         poses: of the patient before the C-arm.
         variation: of the radiographs.
+        realistic: share of the patients whose radiographs are simulated with spectrum, scatter and noise; the
+            others are varied projections, which take a tenth of the time.
         poses_per_volume: pairs of poses P that share a patient, whose volume network costs most.
         target_voxel_mm: voxels of what the targets show.
         target_size: voxels along each edge of what the targets show; more than the moving cube, as a
@@ -39,6 +42,7 @@ class XraySynthesis:
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     poses: XrayPoseSettings = field(default_factory=XrayPoseSettings)
     variation: VariationSettings = field(default_factory=VariationSettings)
+    realistic: float = 0.2
     poses_per_volume: int = 32
     target_voxel_mm: float = 5.0
     target_size: int = 64
@@ -100,14 +104,13 @@ def _one(
     everything, bone = random_anatomy(cube, settings.target_size, settings.anatomy, generator)
     moving, target = pose_pairs(settings.poses_per_volume, settings.poses, generator)
     rays = _c_arm(size, settings, generator)
-    images = project(
-        everything[None, None],
-        target_geometry(settings),
-        rays,
-        target,
-        ProjectionSettings(step_mm=settings.target_voxel_mm),
-    )[:, 0]
-    varied, mask = vary_radiographs(images, settings.variation, generator)
+    geometry = target_geometry(settings)
+    if torch.rand((), generator=generator, device=generator.device) < settings.realistic:
+        varied, mask = realistic_targets(everything, geometry, rays, target, generator)
+    else:
+        step = ProjectionSettings(step_mm=settings.target_voxel_mm)
+        images = project(everything[None, None], geometry, rays, target, step)[:, 0]
+        varied, mask = vary_radiographs(images, settings.variation, generator)
     vectors = torch.stack([rays.source[0], rays.origin[0], rays.column_step[0], rays.row_step[0]])
     return (
         moving_cube(bone, size, settings.target_voxel_mm)[None],

@@ -113,7 +113,7 @@ def test_the_target_is_the_radiograph_of_the_same_anatomy_as_the_moving_volume()
     """Bones alone, at the true pose: the projected moving volume is the target."""
     anatomy = dataclasses.replace(AnatomySettings(), no_soft=1.0, bone=0.0, labelled=0.0, off_centre=0.2)
     plain = VariationSettings(0, 0, 0, 5, 0, 0, 0)
-    settings = dataclasses.replace(SMALL, anatomy=anatomy, variation=plain)
+    settings = dataclasses.replace(SMALL, anatomy=anatomy, variation=plain, realistic=0)
     size = XrayInput(40, 8.0, 24, 8.0)
     pairs = draw_pairs([a_patient()], 2, size, settings, seeded())
     for v in range(2):
@@ -127,6 +127,19 @@ def test_the_target_is_the_radiograph_of_the_same_anatomy_as_the_moving_volume()
         wanted = target_channels(images, torch.ones_like(images, dtype=torch.bool))[:, 0]
         assert (wanted - pairs.targets[v, :, 0]).abs().mean() < 0.02
         assert (wanted - pairs.targets[v, :, 0].roll(1, 0)).abs().mean() > 0.2
+
+
+def test_realistic_targets_show_the_same_as_plain_ones_where_the_collimator_is_open():
+    anatomy = dataclasses.replace(AnatomySettings(), no_soft=0.0)
+    plain = VariationSettings(0, 0, 0, 5, 0, 0, 0)
+    settings = dataclasses.replace(SMALL, anatomy=anatomy, variation=plain, realistic=0)
+    realistic = dataclasses.replace(settings, realistic=1.0)
+    first, second = (draw_pairs([a_patient()], 1, SIZE, s, seeded()) for s in (settings, realistic))
+    assert torch.equal(first.target, second.target)
+    mask = second.targets[:, :, 1] > 0
+    assert 0.3 < mask.float().mean() < 1
+    both = torch.stack([first.targets[:, :, 0][mask], second.targets[:, :, 0][mask]])
+    assert torch.corrcoef(both)[0, 1] > 0.7
 
 
 def test_a_batch_has_the_shapes_that_it_names():
