@@ -132,7 +132,7 @@ def test_the_target_is_the_radiograph_of_the_same_anatomy_as_the_moving_volume()
 def test_realistic_targets_show_the_same_as_plain_ones_where_the_collimator_is_open():
     anatomy = dataclasses.replace(AnatomySettings(), no_soft=0.0)
     plain = VariationSettings(0, 0, 0, 5, 0, 0, 0)
-    settings = dataclasses.replace(SMALL, anatomy=anatomy, variation=plain, realistic=0)
+    settings = dataclasses.replace(SMALL, anatomy=anatomy, variation=plain, realistic=0, poses_per_volume=12)
     realistic = dataclasses.replace(settings, realistic=1.0)
     first, second = (draw_pairs([a_patient()], 1, SIZE, s, seeded()) for s in (settings, realistic))
     assert torch.equal(first.target, second.target)
