@@ -63,3 +63,29 @@ def evaluate_xray_ct(
         return run_xray_study(data, output, settings, keep_going)
 
     run_study(run, output, quiet)
+
+
+def evaluate_xray_confidence(
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder with the public CTs: pelvis-fracture, x2s, thorax."),
+    ] = Path("../shared/data/ct-bone"),
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for xray_confidence_trials.csv and xray_confidence.md; continued if it exists."
+        ),
+    ] = Path("output/evaluation"),
+    trials: Annotated[int, typer.Option(help="Pairs of poses per CT and setup.", min=1)] = 4,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the poses.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the constants of the confidence, on CTs that no other study reports on."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.xray_confidence_study import run_xray_confidence_study
+
+        return run_xray_confidence_study(data, output, trials, device, seed, keep_going)
+
+    run_study(run, output, quiet)

@@ -1,14 +1,32 @@
 """How far the pose of a CT before its radiographs may be trusted, and why.
 
 The similarity alone says little: soft tissue, scatter and instruments lower it at the right pose. What a
-wrong pose cannot have is all of these at once: a residual clearly smaller than at any other pose, edges that
-lie on edges, and the same answer by another measure.
+wrong pose cannot have is a fit clearly better than at any other pose; edges that lie on edges and the same
+answer by another measure add to it.
 """
 
+import math
 from dataclasses import asdict, dataclass
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 from DeepRegistrationLib.workflows.soft_step import soft_step
+
+WEIGHTS = {"constant": -3.0, "score": 9.0, "residual": 3.0, "edges": -0.3, "disagreement": -0.4}
+"""Log odds of being right within 5 mm and 2 degrees; set by `evaluate xray-confidence` on the tuning CTs."""
+_LIMITS = {"score": math.log(3.0), "residual": math.log(4.0), "edges": 5.0, "disagreement": 4.0}
+"""Evidence beyond these tells no more."""
+_SEEN_HALF, _SEEN_WIDTH = 0.12, 0.02
+"""Part of the bones that has to be seen: other evidence does not make up for it."""
+_HIGH, _LOW = 0.8, 0.5
+_DOUBTS = {
+    "score": "another pose fits nearly as well",
+    "residual": "another pose leaves nearly as little unexplained",
+    "edges": "projected edges do not lie on those of the radiograph",
+    "disagreement": "two measures lead to different poses",
+    "seen": "the radiographs show next to nothing of the bones",
+}
+# of right answers, to tell what is missing most from a doubtful one
+_TYPICAL = {"score": 0.5, "residual": 0.7, "edges": 1.5, "disagreement": 0.5}
 
 
 @dataclass(frozen=True)
@@ -22,9 +40,10 @@ class XrayEvidence:
         residual_ratio: how many times larger the unexplained part is at the best other pose.
         edge_distance_mm: of projected from seen edges on the detector [mm]; the worst view.
         disagreement_deg: turn between the answers of two measures [degrees].
-        disagreement_mm: shift of the anatomy's middle between them, across the beam [mm].
+        disagreement_mm: shift of the anatomy's middle between them, on the detector [mm].
         seen_share: part of the projected bones that the radiographs show, 0..1; the worst view.
         depth_sigma_mm: standard deviation of the depth [mm].
+        searched: 1 if other poses were looked for; 0 if the method only went downhill from the start.
     """
 
     similarity: float
@@ -36,26 +55,18 @@ class XrayEvidence:
     disagreement_mm: float
     seen_share: float
     depth_sigma_mm: float
+    searched: float = 1.0
 
 
-@dataclass(frozen=True)
-class _Step:
-    """When a piece of evidence is worth a half, and how far from there it is worth 0.73."""
-
-    half: float
-    width: float
-    text: str
-
-
-# set by `fit_steps` on the CTs for tuning only
-_STEPS = {
-    "residual_ratio": _Step(1.35, 0.08, "another pose fits nearly as well"),
-    "similarity": _Step(0.12, 0.03, "the edges of radiograph and projected CT hardly agree"),
-    "edge_distance_mm": _Step(-3.2, 0.4, "projected edges do not lie on those of the radiograph"),
-    "disagreement_deg": _Step(-3.0, 0.5, "two measures lead to different poses"),
-    "seen_share": _Step(0.15, 0.04, "the radiographs show next to nothing of the bones"),
-}
-_HIGH, _LOW = 0.8, 0.5
+def pieces(evidence: XrayEvidence) -> dict[str, float]:
+    """The numbers that are weighed, none larger than it may count."""
+    found = {
+        "score": math.log(max(evidence.score_ratio, 1e-3)),
+        "residual": math.log(max(evidence.residual_ratio, 1e-3)),
+        "edges": evidence.edge_distance_mm,
+        "disagreement": evidence.disagreement_deg,
+    }
+    return {name: min(number, _LIMITS[name]) for name, number in found.items()}
 
 
 def judge(evidence: XrayEvidence) -> Confidence:
@@ -67,29 +78,26 @@ def judge(evidence: XrayEvidence) -> Confidence:
     Returns:
         Value, word and reason; the reason names the weakest piece of evidence.
     """
-    parts = {name: _worth(name, getattr(evidence, name)) for name in _STEPS}
-    weakest = min(parts, key=parts.get)
-    value = 1.0
-    for part in parts.values():
-        value *= part
+    found = pieces(evidence)
+    together = WEIGHTS["constant"] + sum(WEIGHTS[name] * number for name, number in found.items())
+    seen = soft_step(evidence.seen_share, _SEEN_HALF, _SEEN_WIDTH)
+    value = soft_step(together, 0.0, 1.0) * seen
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
+    lacking = {name: WEIGHTS[name] * (_TYPICAL[name] - number) for name, number in found.items()}
+    lacking["seen"] = 0.0 if seen > 0.5 else math.inf
+    weakest = max(lacking, key=lacking.get)
     return Confidence(round(value, 4), trust, _reason(trust, weakest, evidence), asdict(evidence))
-
-
-def _worth(name: str, number: float) -> float:
-    step = _STEPS[name]
-    # a negative half belongs to evidence that speaks against the pose when it is large
-    signed = -number if step.half < 0 else number
-    return soft_step(signed, step.half, step.width)
 
 
 def _reason(trust: Trust, weakest: str, evidence: XrayEvidence) -> str:
     numbers = (
-        f"edges {evidence.edge_distance_mm:.1f} mm apart on the detector, correlation of edges "
-        f"{evidence.similarity:.2f}, the best other pose leaves {evidence.residual_ratio:.1f} times as much"
+        f"edges {evidence.edge_distance_mm:.1f} mm apart on the detector, "
+        f"{evidence.score_ratio:.2f} times the fit of the best other pose"
     )
     if trust == Trust.HIGH:
         return f"CT and radiograph agree ({numbers})."
+    if not evidence.searched:
+        numbers, weakest = "no other pose was looked for", "score"
     advice = "Check the overlay, the geometry and the start pose, or add a second view."
-    doubt = _STEPS[weakest].text
+    doubt = _DOUBTS[weakest]
     return f"{doubt[0].upper()}{doubt[1:]} ({numbers}). {advice}"

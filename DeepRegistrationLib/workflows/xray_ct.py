@@ -148,6 +148,7 @@ def _evidence(
         disagreement_mm=float(np.linalg.norm((shadows[0] - shadows[1]) * camera.pixel_spacing_mm)),
         seen_share=min(seen_share(scene.anatomy, r, found.pose.numpy()) for r in scene.radiographs),
         depth_sigma_mm=uncertainty.in_depth_mm,
+        searched=float(found.pool is not None),
     )
 
 
