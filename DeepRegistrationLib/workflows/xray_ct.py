@@ -26,9 +26,11 @@ from DeepRegistrationLib.workflows.xray_methods import (
     Track,
     find_pose,
     methods_stages,
+    pose_range_of,
 )
 from DeepRegistrationLib.workflows.xray_placement import check_placement
 from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, edge_measure
+from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_result import CT, WORLD, PoseUncertainty, XrayCtInputs, XrayCtResult
 from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score, score_ratio
 from DeepRegistrationLib.workflows.xray_uncertainty import pose_uncertainty
@@ -62,7 +64,10 @@ def register(inputs: XrayCtInputs, settings: XrayCtSettings, report: Report = ke
     check_placement(inputs)
     anatomy = prepare_anatomy(inputs.ct, inputs.labels, settings.bone_labels, device)
     radiographs = tuple(radiograph.to(device) for radiograph in inputs.radiographs)
-    scene = XrayScene(anatomy, radiographs, inputs.start)
+    reached = tuple(
+        within_reach(radiograph, anatomy, inputs.start, pose_range_of(settings)) for radiograph in radiographs
+    )
+    scene = XrayScene(anatomy, reached, inputs.start)
 
     track = Track(stages)
     found = find_pose(scene, settings, track)

@@ -89,6 +89,11 @@ def methods_stages(method: XrayCtMethod) -> tuple[str, ...]:
     return (SEARCH, REFINE) if method == XrayCtMethod.AUTO else (DESCEND,)
 
 
+def pose_range_of(settings: XrayCtSettings) -> PoseRange:
+    """How far the start pose may be off."""
+    return PoseRange(float(np.radians(settings.search_rotation_deg)), settings.search_translation_mm)
+
+
 def find_pose(scene: XrayScene, settings: XrayCtSettings, track: Track) -> FoundPose:
     """Finds the pose by the method that was chosen."""
     if settings.method == XrayCtMethod.AUTO:
@@ -115,7 +120,7 @@ def _by_search(scene: XrayScene, settings: XrayCtSettings, track: Track) -> Foun
     track.stages.enter(SEARCH)
     found = search(
         scene,
-        PoseRange(float(np.radians(settings.search_rotation_deg)), settings.search_translation_mm),
+        pose_range_of(settings),
         orientations=_ORIENTATIONS_PER_CANDIDATE * settings.candidates,
         candidates=settings.candidates,
         rounds=settings.rounds,
