@@ -55,13 +55,13 @@ class ImageEncoder(nn.Module):
     |---|---|
     | zero mean and unit variance of each channel | C x n^2 |
     | convolution 5x5, activation, mean of 2x2 | 16 x (n/2)^2 |
-    | bottleneck block, mean of 2x2 | 32 x (n/4)^2 |
-    | bottleneck block, mean of 2x2 | 64 x (n/8)^2 |
-    | bottleneck block, mean of 2x2 | 64 x (n/16)^2 |
+    | bottleneck block, mean of 2x2 | 48 x (n/4)^2 |
+    | bottleneck block, mean of 2x2 | 96 x (n/8)^2 |
+    | bottleneck block, mean of 2x2 | 96 x (n/16)^2 |
     | fully connected | 64 |
 
-    The published sizes are 16, 64, 128 and 64 (`PAPER_CHANNELS`). On a processor half the channels learn more
-    in the same time. The last block and the connected layer see the whole image, so that a shadow far from
+    The published sizes are 16, 64, 128 and 64 (`PAPER_CHANNELS`). On a processor fewer channels learn more in
+    the same time. The last block and the connected layer see the whole image, so that a shadow far from
     where it should be still pulls in the right direction.
 
     All layers are smooth and means are taken where others take maxima: the gradient in the pose is what is
@@ -83,7 +83,7 @@ class ImageEncoder(nn.Module):
         self,
         inputs: int,
         image_size: int = 64,
-        channels: Sequence[int] = (16, 32, 64, 64),
+        channels: Sequence[int] = (16, 48, 96, 96),
         embedding: int = 64,
     ) -> None:
         super().__init__()

@@ -67,7 +67,7 @@ class XrayDeepNet(nn.Module):
         image_size: int = 32,
         pixel_mm: float = 5.66,
         volume_channels: Sequence[int] = (4, 8, 16, 8, 3),
-        image_channels: Sequence[int] = (16, 32, 64, 64),
+        image_channels: Sequence[int] = (16, 48, 96, 96),
         embedding: int = 64,
     ) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ class XrayDeepNetRecipe:
 
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            steps=40000,
+            steps=26000,
             steps_per_epoch=250,
             batch_size=2,
             draw_size=2,
@@ -71,9 +71,9 @@ class XrayDeepNetRecipe:
     image_size: int = 32
     pixel_mm: float = 5.66
     volume_channels: tuple[int, ...] = (4, 8, 16, 8, 3)
-    image_channels: tuple[int, ...] = (16, 32, 64, 64)
+    image_channels: tuple[int, ...] = (16, 48, 96, 96)
     embedding: int = 64
-    plain_epochs: int = 120
+    plain_epochs: int = 64
     balance: float = 0.5
     distance: float = 2.0
     held_out: tuple[str, ...] = ()

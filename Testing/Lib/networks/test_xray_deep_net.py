@@ -73,7 +73,7 @@ def test_an_untrained_volume_network_projects_the_bones_as_they_are(bones):
 def test_the_layers_of_the_encoder_are_those_of_its_table():
     kinds = (torch.nn.AvgPool2d, torch.nn.Linear)
     shapes = layer_shapes(ImageEncoder(3), torch.rand(2, 3, 64, 64), kinds)
-    assert shapes == [(2, 16, 32, 32), (2, 32, 16, 16), (2, 64, 8, 8), (2, 64, 4, 4), (2, 64)]
+    assert shapes == [(2, 16, 32, 32), (2, 48, 16, 16), (2, 96, 8, 8), (2, 96, 4, 4), (2, 64)]
 
 
 def test_an_image_that_cannot_be_halved_often_enough_is_refused():
