@@ -30,6 +30,8 @@ _SIZES = {
     "safetensors": "1 MB",
     "pydicom": "2 MB",
     "numba": "60 MB",
+    "typer": "1 MB",
+    "rich": "1 MB",
 }
 # Slicer is built with these; another version of them can break it
 _NEVER_REPLACED = ("numpy", "SimpleITK")

@@ -21,10 +21,14 @@ _LOG_TAIL_CHARACTERS = 4000
 _QT_VARIABLES = ("QT_PLUGIN_PATH", "QT_QPA_PLATFORM", "QT_QPA_PLATFORM_PLUGIN_PATH", "QT_SCALE_FACTOR")
 
 
+def pythonProgram() -> str:
+    """Slicer's own Python in Slicer, else the one that runs here."""
+    return (shutil.which("PythonSlicer") if isDesktop() else None) or sys.executable
+
+
 def workerCommand() -> list[str]:
-    """Command line of the worker: Slicer's own Python in Slicer, else the one that runs here."""
-    python = shutil.which("PythonSlicer") if isDesktop() else None
-    return [python or sys.executable, "-m", "DeepRegistrationLib.worker"]
+    """Command line of the worker."""
+    return [pythonProgram(), "-m", "DeepRegistrationLib.worker"]
 
 
 def workerEnvironment() -> dict[str, str]:
