@@ -56,7 +56,7 @@ class XrayDeepNetRecipe:
 
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            steps=26000,
+            steps=12000,
             steps_per_epoch=250,
             batch_size=2,
             draw_size=2,
@@ -73,7 +73,7 @@ class XrayDeepNetRecipe:
     volume_channels: tuple[int, ...] = (4, 8, 16, 8, 3)
     image_channels: tuple[int, ...] = (16, 48, 96, 96)
     embedding: int = 64
-    plain_epochs: int = 64
+    plain_epochs: int = 32
     balance: float = 0.5
     distance: float = 2.0
     held_out: tuple[str, ...] = ()
