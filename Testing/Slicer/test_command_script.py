@@ -24,7 +24,7 @@ def test_what_follows_the_dashes_is_a_command_of_the_program(tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (("--", "fetal-volume", "--moving", "brain.nii", "--atlas", "nowhere.nii"), 2, "nowhere.nii"),
+        (("--", "fetal-volume", "--moving", "nowhere.nii", "--atlas", "a.nii"), 2, "nowhere.nii"),
         (("batch", "nowhere.csv", "--workflow", "fetal-volume"), 2, "nowhere.csv"),
     ],
 )
