@@ -28,8 +28,8 @@ class DeepRegistration(ScriptedLoadableModule):
         parent.contributors = ["DeepRegistration contributors"]
         parent.helpText = _(
             "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, finds a "
-            "single slice in it, or moves a CT to where it was when a radiograph was taken, and says how far the "
-            "result can be trusted. Choose an image, press Register."
+            "single slice in it, or moves a CT to where it was when a radiograph was taken, and says how "
+            "far the result can be trusted. Choose an image, press Register."
         )
         parent.acknowledgementText = _(
             "Methods: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "

@@ -15,6 +15,8 @@ import vtk
 
 from DeepRegistrationLib.errors import InputError, RegistrationError
 
+_ONE_FILE_ENDINGS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".png", ".tif", ".tiff")
+
 
 def rasFromIjk(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
     """(4, 4) float64; the volume's own RAS [mm] from voxel index (i, j, k)."""
@@ -97,7 +99,7 @@ def loadVolume(path: Path, name: str, className: str = "vtkMRMLScalarVolumeNode"
         InputError: the file cannot be read.
     """
     volume = slicer.mrmlScene.AddNewNodeByClass(className, name)
-    _read(slicer.vtkMRMLVolumeArchetypeStorageNode(), volume, path)
+    _read(_volumeStorage(path), volume, path)
     volume.CreateDefaultDisplayNodes()
     return volume
 
@@ -110,7 +112,7 @@ def readVolume(path: Path, className: str = "vtkMRMLScalarVolumeNode") -> slicer
     """
     volume = getattr(slicer, className)()
     volume.SetName(path.name.partition(".")[0])
-    _read(slicer.vtkMRMLVolumeArchetypeStorageNode(), volume, path)
+    _read(_volumeStorage(path), volume, path)
     return volume
 
 
@@ -209,6 +211,13 @@ def matrixOf(transform: slicer.vtkMRMLTransformNode) -> np.ndarray:
     if not transform.IsLinear():
         raise InputError(f"The transform '{transform.GetName()}' is not linear. Choose a linear one.")
     return slicer.util.arrayFromTransformMatrix(transform)
+
+
+def _volumeStorage(path: Path) -> slicer.vtkMRMLVolumeArchetypeStorageNode:
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    # drr.nrrd and drr2.nrrd beside each other are two images; files of a DICOM series are one
+    storage.SetSingleFile(path.name.endswith(_ONE_FILE_ENDINGS))
+    return storage
 
 
 def _read(storage: slicer.vtkMRMLStorageNode, node: slicer.vtkMRMLNode, path: Path) -> None:

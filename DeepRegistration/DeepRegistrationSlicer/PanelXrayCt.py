@@ -134,11 +134,11 @@ class PanelXrayCt(PanelPage):
 
     def onMoveButton(self) -> None:
         """The user wants to move the CT by hand, or not any more."""
-        ct = self._services.parameters().xrayCt.ct
-        if areHandlesShown(ct):
-            hideHandles(ct)
+        chosen = self._services.parameters().xrayCt
+        if areHandlesShown(chosen.ct):
+            hideHandles(chosen.ct)
         else:
-            makeMovable(ct)
+            makeMovable(chosen.ct, chosen.bones)
         self._services.refresh()
 
     def onFollowed(self, news: FollowNews, isFirst: bool) -> None:

@@ -199,7 +199,7 @@ class XrayCtParameters:
     searchTranslation: Annotated[float, WithinRange(0.1, 1000.0)] = _XRAY.search_translation_mm
     candidates: Annotated[int, WithinRange(1, 1000)] = _XRAY.candidates
     onCancel: CancelChoice = CancelChoice.RESTORE
-    overlayOpacity: Annotated[int, WithinRange(0, 100)] = 50
+    overlayOpacity: Annotated[int, WithinRange(0, 100)] = 40
     wantsTransform: bool = True
     wantsDrr: bool = True
     wantsStand: bool = True

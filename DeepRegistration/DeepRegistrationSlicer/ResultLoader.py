@@ -263,16 +263,16 @@ def nodeName(subject: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
 
 
 @contextlib.contextmanager
-def allOrNothing(subject: slicer.vtkMRMLScalarVolumeNode | None) -> Iterator[None]:
-    """If the block fails, the nodes it added are removed and the subject stands where it stood."""
+def allOrNothing(*inputs: slicer.vtkMRMLTransformableNode | None) -> Iterator[None]:
+    """If the block fails, the nodes it added are removed and the inputs stand where they stood."""
     scene = slicer.mrmlScene
-    parentId = subject.GetTransformNodeID() if subject is not None else None
+    parentIds = {node: node.GetTransformNodeID() for node in inputs if node is not None}
     before = {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
     try:
         yield
     except BaseException:
-        if subject is not None:
-            subject.SetAndObserveTransformNodeID(parentId)
+        for node, parentId in parentIds.items():
+            node.SetAndObserveTransformNodeID(parentId)
         nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
         for node in reversed(nodes):
             # a node may have gone with the one that it belonged to

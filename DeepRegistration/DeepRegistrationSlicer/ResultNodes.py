@@ -13,6 +13,8 @@ ATLAS = "DeepRegistration.atlas"
 """Reference from each result node to the atlas volume."""
 PARENT_BEFORE = "DeepRegistration.parentBefore"
 """Reference from the transform to the one that the subject stood under before."""
+COMPANION = "DeepRegistration.companion"
+"""Reference from the transform to an input that stands where the subject does, such as its segmentation."""
 RESULT_ID = "DeepRegistration.resultId"
 """Attribute: the same for all nodes of one result."""
 ROLE = "DeepRegistration.role"
@@ -99,7 +101,9 @@ class ResultNodes:
         self._moveTo(self.transform.GetNodeReferenceID(PARENT_BEFORE))
 
     def _moveTo(self, parentId: str | None) -> None:
-        for node in (self.subject, self.matching, self.segmentation, self.more.get(GOES_ALONG)):
+        companion = self.transform.GetNodeReference(COMPANION)
+        along = (self.matching, self.segmentation, self.more.get(GOES_ALONG), companion)
+        for node in (self.subject, *along):
             if node is not None:
                 node.SetAndObserveTransformNodeID(parentId)
 

@@ -43,12 +43,27 @@ def createBones(
     return model
 
 
+def parentOfCt(
+    ct: slicer.vtkMRMLScalarVolumeNode, labels: slicer.vtkMRMLNode
+) -> slicer.vtkMRMLTransformNode | None:
+    """The transform under which CT and bones lie on each other.
+
+    Bones without a transform belong to the CT as it was loaded, wherever it was put since.
+    """
+    return None if labels.GetParentTransformNode() is None else parentBesideMask(labels, ct)
+
+
+def standTogether(ct: slicer.vtkMRMLScalarVolumeNode, bones: slicer.vtkMRMLNode) -> bool:
+    """True if both are under the same transform, or none: where one is moved, the other goes along."""
+    return ct.GetTransformNodeID() == bones.GetTransformNodeID()
+
+
 def _labelsOn(
     ct: slicer.vtkMRMLScalarVolumeNode, labels: slicer.vtkMRMLNode
 ) -> tuple[vtk.vtkImageData, np.ndarray] | None:
     """Labels with their place in the CT's own RAS; None if a bent transform is between them."""
     image, matrix, _ = labelImage(labels)
-    source, target = labels.GetParentTransformNode(), parentBesideMask(labels, ct)
+    source, target = labels.GetParentTransformNode(), parentOfCt(ct, labels)
     between = vtk.vtkMatrix4x4()
     isLinear = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(source, target, between)
     return (image, slicer.util.arrayFromVTKMatrix(between) @ matrix) if isLinear else None

@@ -21,8 +21,9 @@ from DeepRegistrationSlicer.MrmlBridge import (
 )
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
-from DeepRegistrationSlicer.Request import WrittenJob, nodeNames, parentBesideMask
+from DeepRegistrationSlicer.Request import WrittenJob, nodeNames
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.XrayBones import parentOfCt
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayImages import numbered
 from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, loadXrayResult
@@ -136,7 +137,7 @@ class XrayCtRequest:
         writeVolume(self.ct, folder / "ct.nrrd")
         if self.bones is not None:
             labels = folder / "bones.nrrd"
-            writeLabelsOnGrid(self.bones, self.ct, parentBesideMask(self.bones, self.ct), labels)
+            writeLabelsOnGrid(self.bones, self.ct, parentOfCt(self.ct, self.bones), labels)
         xrays, geometries, frames = [], [], []
         for index, (source, camera) in enumerate(zip(self.radiographs, self.cameras(), strict=True)):
             geometries.append(folder / f"{numbered('camera', index)}.json")
@@ -181,7 +182,14 @@ class XrayCtRequest:
                     f"'{node.GetName()}' is not in the scene any more, so the result was dropped. Load it "
                     "and register again."
                 )
-        return loadXrayResult(written.outputFolder, self.ct, self.wanted, self.radiographs, self.bones)
+        return loadXrayResult(
+            written.outputFolder,
+            self.ct,
+            self.wanted,
+            self.radiographs,
+            self.bones,
+            written.inNodeNames,
+        )
 
     def key(self) -> tuple:
         """Changes when other images, bones or geometries are chosen; the pose of the CT does not count."""

@@ -1,6 +1,6 @@
 """From the result folder of a CT and its radiographs to nodes in the scene: all of them, or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from DeepRegistrationSlicer.ResultLoader import (
     nodeName,
     readContent,
 )
-from DeepRegistrationSlicer.ResultNodes import GOES_ALONG, ResultNodes, answerOf
-from DeepRegistrationSlicer.XrayBones import createBones
+from DeepRegistrationSlicer.ResultNodes import COMPANION, GOES_ALONG, ResultNodes, answerOf
+from DeepRegistrationSlicer.XrayBones import createBones, standTogether
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector, numbered
 from DeepRegistrationSlicer.XrayStand import cameraOf, createStand
@@ -55,6 +55,7 @@ def loadXrayResult(
     wanted: XrayWanted | None = None,
     radiographs: Sequence[RadiographSource] = (),
     bones: slicer.vtkMRMLNode | None = None,
+    inNodeNames: Callable[[str], str] = str,
 ) -> ResultNodes:
     """Adds the nodes of a result, and moves the CT to its place if the result is to be trusted.
 
@@ -66,14 +67,15 @@ def loadXrayResult(
         wanted: which results become nodes; None takes all.
         radiographs: as they are in the scene; empty takes those of the folder, as attenuation.
         bones: segmentation or label volume that was registered; None takes whatever is as dense.
+        inNodeNames: puts names of nodes into a sentence that names files, in quotes.
 
     Raises:
         RegistrationError: the result cannot be loaded; the scene is as it was.
     """
     wanted = wanted or XrayWanted()
     slicer.mrmlScene.SaveStateForUndo()
-    with allOrNothing(ct):
-        content = readContent(folder)
+    with allOrNothing(ct, bones):
+        content = _named(readContent(folder), inNodeNames)
         transform, more = None, {}
         if wanted.transform:
             transform = createLinearTransform(answerOf(content), nodeName(ct, "to X-ray"))
@@ -98,6 +100,8 @@ def loadXrayResult(
             more |= _createPlot(content, ct)
         result = ResultNodes(transform, report=createReport(folder, ct), more=more)
         annotate(result, ct, None, content)
+        if transform is not None and bones is not None and standTogether(ct, bones):
+            transform.SetNodeReferenceID(COMPANION, bones.GetID())
         if transform is not None and content["trust"] != LOW_TRUST:
             result.apply()
         fileAway(result, ct, None, content)
@@ -121,6 +125,16 @@ def shownOf(result: ResultNodes) -> XrayShown:
 def showRadiographs(result: ResultNodes) -> None:
     """Shows each radiograph under its DRR in a slice view that every Slicer has."""
     showInSliceViews(shownOf(result), _SLICE_VIEWS, _OVERLAY)
+
+
+def _named(content: dict, inNodeNames: Callable[[str], str]) -> dict:
+    """The same result, as the scene calls the images."""
+    views = [view | {"name": inNodeNames(f"'{view['name']}'").strip("'")} for view in content["views"]]
+    return content | {
+        "views": views,
+        "warnings": [inNodeNames(text) for text in content["warnings"]],
+        "confidence_reason": inNodeNames(content["confidence_reason"]),
+    }
 
 
 def _createPlot(content: dict, ct: slicer.vtkMRMLScalarVolumeNode) -> dict[str, slicer.vtkMRMLNode]:

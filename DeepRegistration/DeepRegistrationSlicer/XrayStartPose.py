@@ -6,6 +6,7 @@ import slicer
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, matrixToWorld, rasFromIjk
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
 from DeepRegistrationSlicer.ResultNodes import RESULT_ID
+from DeepRegistrationSlicer.XrayBones import standTogether
 
 START_OF = "DeepRegistration.startOf"
 """Reference from a transform that was added for dragging to the CT under it."""
@@ -20,8 +21,14 @@ def startTransform(ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransfor
     return parent
 
 
-def makeMovable(ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNode:
+def makeMovable(
+    ct: slicer.vtkMRMLScalarVolumeNode, bones: slicer.vtkMRMLNode | None = None
+) -> slicer.vtkMRMLTransformNode:
     """Puts the CT under a transform that can be dragged, where it stands, and shows its handles.
+
+    Args:
+        ct: to be dragged.
+        bones: its segmentation; goes along if it stands where the CT does.
 
     Raises:
         InputError: the CT stands under a transform that is not linear.
@@ -30,7 +37,9 @@ def makeMovable(ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNo
     if transform is None:
         transform = createLinearTransform(matrixToWorld(ct), f"{ct.GetName()} start pose")
         transform.SetNodeReferenceID(START_OF, ct.GetID())
-        ct.SetAndObserveTransformNodeID(transform.GetID())
+        along = [bones] if bones is not None and standTogether(ct, bones) else []
+        for node in (ct, *along):
+            node.SetAndObserveTransformNodeID(transform.GetID())
     middle = (np.array(dimensionsOf(ct)) - 1) / 2
     transform.SetCenterOfTransformation(*(rasFromIjk(ct) @ [*middle, 1.0])[:3])
     transform.CreateDefaultDisplayNodes()

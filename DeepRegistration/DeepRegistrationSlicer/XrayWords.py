@@ -22,9 +22,7 @@ def residualLines(content: dict) -> list[str]:
     uncertainty = content.get("uncertainty")
     if uncertainty is not None and uncertainty.get("in_depth_mm") is not None:
         lines.append(
-            _(
-                "Depth is known to {depth:.2g} mm (standard deviation), the rest to {place:.2g} mm."
-            ).format(
+            _("Depth is known to {depth:.2g} mm (standard deviation), the rest to {place:.2g} mm.").format(
                 depth=uncertainty["in_depth_mm"],
                 place=max(uncertainty["along_columns_mm"], uncertainty["along_rows_mm"]),
             )

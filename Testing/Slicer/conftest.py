@@ -67,6 +67,16 @@ def a_phantom(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def an_xray_case(tmp_path_factory):
+    """Folder with a body, its bones, two radiographs and their cameras, written by another process."""
+    from Testing.Slicer.xray_phantom import WRITE
+
+    folder = tmp_path_factory.mktemp("xray")
+    subprocess.run([sys.executable, "-c", WRITE, str(folder)], check=True, cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def a_result_folder(a_phantom, tmp_path_factory):
     """What the worker leaves when it has registered the phantom."""
     from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient

@@ -50,17 +50,18 @@ class SliceView:
         node.SetMappedInLayout(1)
         self._window.group.SetMRMLDisplayableNode(node)
         self.logic.ResizeSliceNode(*size)
-        mapper = vtk.vtkImageMapper()
-        mapper.SetColorWindow(255)
-        mapper.SetColorLevel(127.5)
-        mapper.SetInputConnection(self.logic.GetImageDataConnection())
+        self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
         self._actor = vtk.vtkActor2D()
-        self._actor.SetMapper(mapper)
+        self._actor.SetMapper(self._mapper)
         self._actor.GetProperty().SetDisplayLocationToBackground()
         self._window.renderer.AddViewProp(self._actor)
 
     def picture(self) -> np.ndarray:
         """(rows, columns, 3) uint8."""
+        # it is another one once there are two layers
+        self._mapper.SetInputConnection(self.logic.GetImageDataConnection())
         return self._window.picture()
 
 
