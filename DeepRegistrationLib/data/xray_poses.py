@@ -24,7 +24,7 @@ class XrayPoseSettings:
 
     rotation_deg: float = 20.0
     translation_mm: float = 37.5
-    near: float = 0.5
+    near: float = 0.75
     nearest: float = 0.1
 
 
