@@ -6,13 +6,13 @@ transforms. Everything is differentiable. Indices are formed as grid index plus 
 costs no precision.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from DeepRegistrationLib.geometry.grid import affine_grid, sample
+from DeepRegistrationLib.geometry.velocity_field import flow
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 
 
@@ -164,9 +164,6 @@ def jacobian_determinant(field: DisplacementField) -> torch.Tensor:
 def exponential(velocity: DisplacementField, squarings: int | None = None) -> DisplacementField:
     """Flow of a stationary velocity field over unit time: a map that does not fold.
 
-    The first step is taken by the midpoint rule, whose error falls with the square of the step; then the step
-    is composed with itself again and again (scaling and squaring).
-
     Args:
         velocity: vectors are velocities [mm per unit time].
         squarings: number of halvings; None takes enough for a first step below half a voxel.
@@ -174,19 +171,9 @@ def exponential(velocity: DisplacementField, squarings: int | None = None) -> Di
     Returns:
         Field on the same grid. Its inverse is the exponential of the negative velocity.
 
-    Source: Arsigny et al., "A log-Euclidean framework for statistics on diffeomorphisms", MICCAI 2006.
+    Source: `velocity_field.flow`.
     """
-    if squarings is None:
-        largest = velocity.vectors.detach().norm(dim=-1).max().item()
-        half_voxel = 0.5 * float(velocity.geometry.spacing_mm.min())
-        squarings = max(0, math.ceil(math.log2(max(largest, half_voxel) / half_voxel)))
-    start, index_from_mm = _start_and_scale(velocity, velocity.geometry)
-    euler_step = velocity.vectors / 2**squarings
-    midpoint = start + (euler_step / 2) @ index_from_mm
-    step = vectors_at(velocity, midpoint) / 2**squarings
-    for _ in range(squarings):
-        step = step + vectors_at(DisplacementField(step, velocity.geometry), start + step @ index_from_mm)
-    return DisplacementField(step, velocity.geometry)
+    return DisplacementField(flow(velocity.vectors[None], velocity.geometry, squarings)[0], velocity.geometry)
 
 
 def _start_and_scale(field: DisplacementField, moving: VolumeGeometry) -> tuple[torch.Tensor, torch.Tensor]:
