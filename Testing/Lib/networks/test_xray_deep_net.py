@@ -7,7 +7,7 @@ from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.rigid import se3_exp
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.losses.direction_loss import direction_loss
-from DeepRegistrationLib.networks.image_encoder import ImageEncoder
+from DeepRegistrationLib.networks.image_encoder import PAPER_CHANNELS, ImageEncoder
 from DeepRegistrationLib.networks.residual_volume_net import ResidualVolumeNet
 from DeepRegistrationLib.networks.xray_deep_net import XrayDeepNet
 from DeepRegistrationLib.networks.xray_input import XrayInput, target_channels
@@ -74,6 +74,14 @@ def test_the_layers_of_the_encoder_are_those_of_its_table():
     kinds = (torch.nn.AvgPool2d, torch.nn.Linear)
     shapes = layer_shapes(ImageEncoder(3), torch.rand(2, 3, 64, 64), kinds)
     assert shapes == [(2, 16, 32, 32), (2, 48, 16, 16), (2, 96, 8, 8), (2, 96, 4, 4), (2, 64)]
+
+
+def test_the_paper_size_has_the_published_layers():
+    kinds = (torch.nn.AvgPool2d, torch.nn.Linear)
+    network = XrayDeepNet(128, 2.0, 128, 1.42, image_channels=PAPER_CHANNELS)
+    shapes = layer_shapes(network.moving_encoder, torch.rand(1, 3, 128, 128), kinds)
+    assert shapes == [(1, 16, 64, 64), (1, 64, 32, 32), (1, 128, 16, 16), (1, 64)]
+    assert network.sees.cube(FAR).extent_mm == pytest.approx([256.0] * 3)
 
 
 def test_an_image_that_cannot_be_halved_often_enough_is_refused():
