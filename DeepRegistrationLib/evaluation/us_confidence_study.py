@@ -16,8 +16,8 @@ from DeepRegistrationLib.workflows.us_confidence import EVIDENCE
 from DeepRegistrationLib.workflows.us_methods import resolved
 
 PAGE = "us_confidence.md"
-NOT_JUDGED = ("next frame",)
-"""Kinds of pairs whose angle is not known: neither right nor wrong."""
+NOT_JUDGED = ("known motion, hard",)
+"""Kinds of pairs that may be refused or not: the angle is right, but the speckle is no longer the same."""
 
 
 def run_us_confidence_study(
@@ -72,7 +72,7 @@ def kinds_table(pairs: JudgedPairs, confidence: np.ndarray, threshold: float = 0
     kinds, rows = np.array(pairs.kind), []
     for kind in in_order(pairs.kind):
         of = kinds == kind
-        right = "not known" if kind in NOT_JUDGED else _percent(float(pairs.right[of].mean()))
+        right = _percent(float(pairs.right[of].mean()))
         rows.append(
             [
                 kind,

@@ -1,8 +1,7 @@
 """Pairs of frames that show the same place, and pairs that do not: what refusal is fitted and measured on.
 
-Good are frames with known motion, some of them with much speckle of their own. Bad are frames of two
-subjects, two stills of one subject taken at different places, and frames of a sweep that lie millimetres
-apart.
+Good are frames with known motion, and consecutive frames of a sweep. Bad are frames of two subjects, two
+stills of one subject taken at different places, and frames of a sweep that lie millimetres apart.
 """
 
 from dataclasses import dataclass
@@ -33,8 +32,8 @@ from DeepRegistrationLib.optimize.us_pairs import FramePairs
 _SIZE = FRAME_SIZE // 2
 RIGHT_DEG = 0.5
 """An angle further off is not right."""
-_APART = 8
-"""Frames of a sweep so far apart are some millimetres out of plane."""
+_APART = (6, 7, 8)
+"""Frames of a sweep so far apart are three millimetres or more out of plane."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,8 @@ def judged_pairs(
             add("other still", subject, stills, None)
     for subject, pairs, kind in _of_sweeps(data, split):
         add(kind, subject, pairs, None)
-    # consecutive frames show the same place, but their angle is not known well enough to be called right
+        if kind == "next frame":  # at video rate: the same place, and angles of tenths of a degree
+            right[-len(pairs) :] = [True] * len(pairs)
     return JudgedPairs(tuple(kinds), tuple(subjects), np.array(evidence), np.array(right))
 
 
@@ -122,7 +122,7 @@ def _of_sweeps(data: Path, split: Split) -> list[tuple[str, FramePairs, str]]:
             continue
         read = read_ultrasound(path)
         small = working_frames(read, find_sector(read).mask, _SIZE)
-        for step, kind in ((_APART, "out of plane"), (1, "next frame")):
+        for step, kind in (*((step, "out of plane") for step in _APART), (1, "next frame")):
             if len(read) > step:
                 pairs = FramePairs(small.values[:-step], small.values[step:], small.mask)
                 found.append((subject, pairs, kind))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from DeepRegistrationLib.images.us_texture import locally_normalized
+from DeepRegistrationLib.images.us_texture import fine_texture, locally_normalized
 from DeepRegistrationLib.optimize import us_sums
 from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
 from DeepRegistrationLib.optimize.us_sums import pair_sums
@@ -49,6 +49,7 @@ class PairFit:
         motion: moving from fixed.
         correlation: (P,); of the locally normalized frames where both show tissue, -1 to 1.
         overlap: (P,); share of the sector where both do.
+        texture: (P,); correlation of the speckle alone, -1 to 1.
         angle_sigma: (P,) [rad]; expected error of the angle if residuals were noise, correlated as speckle
         is.
     """
@@ -57,6 +58,7 @@ class PairFit:
     correlation: torch.Tensor
     overlap: torch.Tensor
     angle_sigma: torch.Tensor
+    texture: torch.Tensor
 
 
 def refine_pairs(
@@ -103,7 +105,7 @@ def refine_pairs(
         step = step * (fit.overlap > settings.least_overlap)[:, None]
         fit = dataclasses.replace(fit, motion=fit.motion.after(PairMotion(step[:, 0], step[:, 1:])))
     advance(1.0)
-    return fit
+    return dataclasses.replace(fit, texture=_texture_correlation(_brought_back_pairs(finest, fit.motion)))
 
 
 def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
@@ -112,6 +114,20 @@ def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
     warped, seen = brought_back(both, motion).split(1, 1)
     common = (seen > 0.99).to(warped.dtype) * pairs.mask
     return FramePairs(warped * common, pairs.fixed * common, common)
+
+
+def _texture_correlation(pairs: FramePairs) -> torch.Tensor:
+    """(P,); of the speckle of pairs that lie on each other."""
+    inner = _eroded(pairs.mask)
+    moving, fixed = (fine_texture(frames, pairs.mask) * inner for frames in (pairs.moving, pairs.fixed))
+    area = inner.sum((1, 2, 3)).clamp(min=1)
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return values.sum((1, 2, 3)) / area
+
+    m, f = mean(moving), mean(fixed)
+    variance = (mean(moving.square()) - m.square()) * (mean(fixed.square()) - f.square())
+    return (mean(moving * fixed) - m * f) / variance.clamp(min=1e-9).sqrt()
 
 
 class _Level:
@@ -135,7 +151,9 @@ class _Level:
         variance = sums[:, us_sums.SQUARED] / sums[:, us_sums.ROBUST].clamp(min=1)
         covariance = torch.linalg.inv(_hessian(sums))[:, 0, 0] * variance
         sigma = (covariance * _SPECKLE_PX).clamp(min=0).sqrt()
-        return PairFit(motion, _correlation(sums), self._overlap(sums), sigma)
+        return PairFit(
+            motion, _correlation(sums), self._overlap(sums), sigma, torch.full_like(sigma, torch.nan)
+        )
 
     def _overlap(self, sums: torch.Tensor) -> torch.Tensor:
         return sums[:, us_sums.AREA] / self._inner.sum((1, 2, 3)).clamp(min=1)

@@ -12,8 +12,8 @@ import numpy as np
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 
-EVIDENCE = ("correlation", "sigma", "overlap", "angle change", "shift change")
-_CONSTANT, _WEIGHTS = -5.04, (7.66, -2.4, 3.99, -0.682, -0.866)
+EVIDENCE = ("correlation", "texture", "sigma", "overlap", "angle change", "shift change")
+_CONSTANT, _WEIGHTS = -11.6, (5.33, 6.67, -2.52, 7.27, -0.516, 0.105)
 """Logistic regression of "same place, and the angle is right within half a degree", in the order of
 `EVIDENCE`; `deepregistration evaluate us-confidence` fits and prints these numbers, from the validation
 subjects only."""
@@ -28,6 +28,7 @@ class PairEvidence:
 
     Attributes:
         correlation: of the locally normalized frames at the answer, -1 to 1.
+        texture: correlation of the speckle alone, -1 to 1.
         angle_sigma_deg: expected error of the angle from the residual [degrees].
         overlap: share of the sector that both frames show, 0 to 1.
         angle_change_deg: how far refinement turned from its start [degrees].
@@ -35,17 +36,19 @@ class PairEvidence:
     """
 
     correlation: float
+    texture: float
     angle_sigma_deg: float
     overlap: float
     angle_change_deg: float
     shift_change: float
 
     def numbers(self) -> np.ndarray:
-        """(5,); the evidence as the regression takes it."""
+        """(6,); the evidence as the regression takes it."""
         sigma = math.log(max(self.angle_sigma_deg, 1e-4) / 0.05)
         return np.array(
             [
                 self.correlation,
+                self.texture,
                 min(sigma, _LARGEST["sigma"]),
                 self.overlap,
                 min(self.angle_change_deg, _LARGEST["angle"]),
@@ -55,7 +58,7 @@ class PairEvidence:
 
 
 def confidence_values(evidence: np.ndarray) -> np.ndarray:
-    """(N,); confidence in pairs with evidence (N, 5), as `PairEvidence.numbers` gives it; 0 to 1."""
+    """(N,); confidence in pairs with evidence (N, 6), as `PairEvidence.numbers` gives it; 0 to 1."""
     total = _CONSTANT + np.asarray(evidence) @ np.array(_WEIGHTS)
     return 1 / (1 + np.exp(-np.clip(total, -40, 40)))
 
@@ -79,8 +82,9 @@ def judge_pair(evidence: PairEvidence) -> Confidence:
     else:
         trust = Trust.LOW
         reason = (
-            f"the frames hardly fit (correlation {evidence.correlation:.2f}): they may show different "
-            "places, or the speckle has changed too much. Take frames that follow each other more closely."
+            f"the frames hardly fit (correlation {evidence.correlation:.2f}, of the speckle alone "
+            f"{evidence.texture:.2f}): they may show different places, or the speckle has changed too "
+            "much. Take frames that follow each other more closely."
         )
     return Confidence(value, trust, reason, {name: float(of) for name, of in asdict(evidence).items()})
 

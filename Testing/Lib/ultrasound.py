@@ -16,10 +16,13 @@ def tissue(points, seed=0):
     repetitive."""
     random = np.random.default_rng(seed)
     u, v = points[..., 0], points[..., 1]
-    value = 0.4 + 0.1 * torch.sin(40 * v + 3 * torch.sin(5 * u))
-    for _ in range(60):
-        x, y, size = *random.uniform(-0.8, 0.8, 2), random.uniform(0.02, 0.08)
-        value = value + random.uniform(-0.4, 0.4) * torch.exp(-((u - x) ** 2 + (v - y) ** 2) / (2 * size**2))
+    across, down, phase = random.uniform(-10, 10), random.uniform(25, 45), random.uniform(0, 6)
+    value = 0.4 + 0.05 * torch.sin(down * v + across * u + phase)
+    for _ in range(200):
+        x, y, size = *random.uniform(-0.7, 0.7, 2), random.uniform(0.012, 0.06)
+        value = value + random.uniform(-0.35, 0.35) * torch.exp(
+            -((u - x) ** 2 + (v - y) ** 2) / (2 * size**2)
+        )
     return value.clamp(0, 1)
 
 

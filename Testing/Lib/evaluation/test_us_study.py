@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
+from DeepRegistrationLib.evaluation.us_paper import TABLE_1, PaperErrors, joined_single, paper_table
+from DeepRegistrationLib.evaluation.us_study import UsStudySettings, known_motion_table, run_us_study
+from DeepRegistrationLib.evaluation.us_tracked import TrackedSweep, tracked_table
+from DeepRegistrationLib.evaluation.us_trials import UsTrial
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
+from Testing.Lib.ultrasound import in_machine, moved_frame
+
+
+def test_a_bootstrap_interval_holds_the_mean_and_shrinks_with_more_values():
+    random = np.random.default_rng(1)
+    few, many = random.normal(3, 1, 20), random.normal(3, 1, 400)
+    (low, high), (low_many, high_many) = bootstrap_interval(few), bootstrap_interval(many)
+    assert low < few.mean() < high
+    assert high_many - low_many < 0.5 * (high - low)
+
+
+def test_blocks_widen_the_interval_of_values_that_are_like_their_neighbours():
+    steps = np.repeat(np.random.default_rng(0).normal(0, 1, 20), 8)
+    (low, high), (low_block, high_block) = bootstrap_interval(steps), bootstrap_interval(steps, block=8)
+    assert high_block - low_block > 1.5 * (high - low)
+    with pytest.raises(ValueError, match="does not fit"):
+        bootstrap_interval(steps, block=0)
+
+
+def trial(subject, error, protocol="continuous", method="network"):
+    return UsTrial(protocol, subject, 0, method, 5.0, error, 0.3, 0.9)
+
+
+def test_the_table_names_the_subjects_of_failures():
+    text = known_motion_table([trial("a", 0.1), trial("a", -0.3), trial("b", 2.0)])
+    assert "0.800" in text  # mean of 0.1, 0.3, 2.0
+    assert "1 of 3: b" in text
+
+
+def test_the_papers_figures_stand_beside_ours_with_their_signs():
+    ours = [PaperErrors("ours, 1", False, {"-1": np.array([-2.0, 4.0]), "+1": np.array([1.0, 1.0])})]
+    text = paper_table(TABLE_1, joined_single(ours))
+    assert "-63.39" in text
+    assert "+1.00 (3.00)" in text
+
+
+def test_trainings_of_single_angles_become_one_row():
+    one = PaperErrors("its network, 2e-05, 64 x 32", False, {"-1": np.zeros(2), "+1": np.zeros(2)})
+    three = PaperErrors("its network, 2e-05, 64 x 32", False, {"-3": np.ones(2), "+3": np.ones(2)})
+    (row,) = joined_single([one, three])
+    assert set(row.percent) == {"-1", "+1", "-3", "+3"}
+
+
+def test_the_guesses_of_a_tracked_sweep_need_no_image():
+    true = np.array([0.1, -0.2, 0.3, 0.2, 0.1])
+    sweep = TrackedSweep("sweep", 1, "network", true, true + 0.01, np.zeros(5))
+    errors = sweep.errors()
+    np.testing.assert_allclose(errors["network"], 0.01)
+    np.testing.assert_allclose(errors["zero motion"], np.abs(true))
+    assert errors["mean motion"][0] == pytest.approx(abs(true[1:].mean() - true[0]))
+    assert "0.010" in tracked_table([sweep])
+
+
+def test_a_small_study_runs_from_files_to_its_page(tmp_path):
+    for folder, name, seed in (("busi", "benign_014", 0), ("busi", "benign_016", 1)):
+        (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
+        picture = in_machine(moved_frame(0.0, (0.0, 0.0), 240, seed))
+        sitk.WriteImage(sitk.GetImageFromArray(picture), str(tmp_path / "data" / folder / f"{name}.png"))
+    settings = UsStudySettings((UsAnglesMethod.SEARCH_REFINE,), triplets=2)
+    page = run_us_study(tmp_path / "data", tmp_path / "out", settings).read_text(encoding="utf-8")
+    assert "busi/benign_014" in page
+    assert "triplets per second" in page
+    assert (tmp_path / "out" / "us_errors.png").is_file()
+    assert (tmp_path / "out" / "us_trials.csv").read_text().count("\n") == 1 + 4 * 2 * 2 * 2
