@@ -72,7 +72,11 @@ class XrayStage:
         """Takes the nodes out of the scene."""
         for node in [*self._radiographs, *self._drrs, *self._stands, self._bones]:
             if node is not None and self._isThere(node):
+                display = node.GetDisplayNode()
                 slicer.mrmlScene.RemoveNode(node)
+                # nobody else shows itself with it
+                if display is not None and self._isThere(display):
+                    slicer.mrmlScene.RemoveNode(display)
 
     def _setDrr(self, index: int, path: Path) -> None:
         try:

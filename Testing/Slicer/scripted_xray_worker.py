@@ -132,7 +132,9 @@ def run(jobId: str, path: Path, log: Path, seconds: float) -> None:
             pose=pose,
             similarity=0.5,
         )
-        time.sleep(seconds / 4)
+        until = time.monotonic() + seconds / 4
+        while jobId not in _CANCELLED and time.monotonic() < until:
+            time.sleep(0.01)
         if jobId in _CANCELLED:
             say("cancelled", id=jobId, exit_code=3)
             return
