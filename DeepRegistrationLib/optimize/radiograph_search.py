@@ -21,6 +21,8 @@ from DeepRegistrationLib.optimize.shift_correlation import ShiftCorrelation
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 
 _CHUNK = 128
+# between the samples along a ray: a rough picture is enough to be ranked
+_STEP_VOXELS = 1.5
 # the anatomy may lie this near to the source, as part of the distance of the detector
 _NEAREST = 0.15
 
@@ -97,11 +99,12 @@ def search_poses(
     allowed = middle.is_within(shifts, 3.5 * pose_range.shift_mm)
     bases = middle.poses(*_samples(count, pose_range, seed))
     values = volume.values[None, None]
+    settings = ProjectionSettings(step_mm=_STEP_VOXELS * float(volume.geometry.spacing_mm.min()))
     poses, scores = [], []
     for first in range(0, count, _CHUNK):
         advance(first / count)
         part = bases[first : first + _CHUNK]
-        images = project(values, volume.geometry, wide, part, ProjectionSettings())[:, 0]
+        images = project(values, volume.geometry, wide, part, settings)[:, 0]
         found = torch.where(allowed.to(images.device), correlation(images), -1.0)
         best, at = (x.cpu() for x in found.flatten(1).max(1))
         poses.append(middle.shifted(part, shifts.flatten(0, 1)[at]))
