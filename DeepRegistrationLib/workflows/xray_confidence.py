@@ -1,8 +1,8 @@
 """How far the pose of a CT before its radiographs may be trusted, and why.
 
 The similarity alone says little: soft tissue, scatter and instruments lower it at the right pose. What a
-wrong pose cannot have is a fit clearly better than at any other pose; edges that lie on edges and the same
-answer by another measure add to it.
+wrong pose cannot have is a fit clearly better than at any other pose; edges that lie on edges add to it. That
+another measure leads to the same pose is no evidence: it does so at wrong poses, too.
 """
 
 import math
@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 from DeepRegistrationLib.workflows.soft_step import soft_step
 
-WEIGHTS = {"constant": -3.0, "score": 9.0, "residual": 3.0, "edges": -0.3, "disagreement": -0.4}
-"""Log odds of being right within 5 mm and 2 degrees; set by `evaluate xray-confidence` on the tuning CTs."""
-_LIMITS = {"score": math.log(3.0), "residual": math.log(4.0), "edges": 5.0, "disagreement": 4.0}
+WEIGHTS = {"constant": 1.5, "score": 5.0, "residual": 5.0, "edges": -0.7}
+"""Log odds of being right within 5 mm and 2 degrees, on the tuning CTs. `evaluate xray-confidence` fits them
+again; these are from few wrong answers, and weigh ratios more than the regression does: edges alone must not
+decide."""
+_LIMITS = {"score": math.log(3.0), "residual": math.log(4.0), "edges": 5.0}
 """Evidence beyond these tells no more."""
 _SEEN_HALF, _SEEN_WIDTH = 0.12, 0.02
 """Part of the bones that has to be seen: other evidence does not make up for it."""
@@ -22,11 +24,10 @@ _DOUBTS = {
     "score": "another pose fits nearly as well",
     "residual": "another pose leaves nearly as little unexplained",
     "edges": "projected edges do not lie on those of the radiograph",
-    "disagreement": "two measures lead to different poses",
     "seen": "the radiographs show next to nothing of the bones",
 }
 # of right answers, to tell what is missing most from a doubtful one
-_TYPICAL = {"score": 0.5, "residual": 0.7, "edges": 1.5, "disagreement": 0.5}
+_TYPICAL = {"score": 0.5, "residual": 0.7, "edges": 1.5}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ def pieces(evidence: XrayEvidence) -> dict[str, float]:
         "score": math.log(max(evidence.score_ratio, 1e-3)),
         "residual": math.log(max(evidence.residual_ratio, 1e-3)),
         "edges": evidence.edge_distance_mm,
-        "disagreement": evidence.disagreement_deg,
     }
     return {name: min(number, _LIMITS[name]) for name, number in found.items()}
 

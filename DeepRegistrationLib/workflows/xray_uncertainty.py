@@ -8,7 +8,7 @@ from DeepRegistrationLib.workflows.xray_result import PoseUncertainty
 
 # What is left of a radiograph is structured: about this many pixels count as one. Set on the CTs for tuning,
 # so that errors and standard deviations have the same size.
-_PIXELS_PER_SAMPLE = 30.0
+_PIXELS_PER_SAMPLE = 300.0
 
 
 def pose_uncertainty(level: RadiographLevel, pose: torch.Tensor) -> PoseUncertainty:

@@ -53,7 +53,7 @@ def test_evidence_against_a_pose_is_named(worse, text):
 
 @pytest.mark.parametrize(
     "worse",
-    [{"score_ratio": 1.3}, {"residual_ratio": 1.5}, {"edge_distance_mm": 3.0}, {"disagreement_deg": 3.0}],
+    [{"score_ratio": 1.3}, {"residual_ratio": 1.5}, {"edge_distance_mm": 3.0}, {"seen_share": 0.1}],
 )
 def test_every_piece_of_evidence_counts(worse):
     assert judge(dataclasses.replace(CLEAR, **worse)).value < judge(CLEAR).value
