@@ -16,6 +16,7 @@ from DeepRegistrationLib.cli_options import DeviceOption, QuietOption
 from DeepRegistrationLib.cli_population import population
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
+from DeepRegistrationLib.cli_xray_images import drr, simulate_xray
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.progress import Report
@@ -41,6 +42,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(benchmark_app, name="benchmark")
 app.command("train")(train)
+app.command("drr")(drr)
+app.command("simulate-xray")(simulate_xray)
 app.command("batch")(batch)
 app.command("population")(population)
 for _kind, _command in JOB_COMMANDS.items():
