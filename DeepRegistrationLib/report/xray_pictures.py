@@ -73,9 +73,18 @@ def _view_picture(result: XrayCtResult, view: XrayView, number: int) -> Picture:
         (f"bone edges {word}", _with_lines(cell.radiograph, _lines(result, cell, pose), colour))
         for pose, word, colour in (start, answer)
     ]
+    letters = _letters(view.camera_from_ct)
+    letters_before = _letters(view.radiograph.camera.camera_from_world @ result.start)
     panels = [
-        [("radiograph", cell.radiograph), ("DRR before", cell.before), ("DRR after", cell.after)],
-        [*overlays, ("checkerboard after", _checkerboard(cell))],
+        [
+            ("radiograph", cell.radiograph, letters),
+            ("DRR before", cell.before, letters_before),
+            ("DRR after", cell.after, letters),
+        ],
+        [
+            *((*overlay, letters) for overlay in overlays),
+            ("checkerboard after", _checkerboard(cell), letters),
+        ],
     ]
     several = f" {number}" if len(result.views) > 1 else ""
     return Picture(
@@ -86,7 +95,7 @@ def _view_picture(result: XrayCtResult, view: XrayView, number: int) -> Picture:
         "(green); they should follow the bones. Checkerboard: grey squares are the radiograph, warm squares "
         "the DRR; outlines should run on across their edges. Residual on the detector: "
         f"{view.residual_start_mm:.1f} mm before, {view.residual_mm:.1f} mm after.",
-        _draw(panels, _letters(view.camera_from_ct)),
+        _draw(panels),
     )
 
 
@@ -157,12 +166,13 @@ def _letter(direction: np.ndarray) -> str:
     return _LETTERS[axis][int(direction[axis] > 0)]
 
 
-def _draw(panels: list[list[tuple[str, np.ndarray]]], letters: tuple[str, str, str, str]) -> bytes:
+def _draw(panels: list[list[tuple[str, np.ndarray, tuple[str, str, str, str]]]]) -> bytes:
+    """Panels in rows: title, pixels, and what of the patient lies at the four edges."""
     rows, columns = panels[0][0][1].shape[:2]
     width = _GAP_PX + len(panels[0]) * (columns + _GAP_PX)
     board = Board(width, len(panels) * (rows + _TOP_PX) + _GAP_PX)
     for line, row in enumerate(panels):
-        for place, (title, pixels) in enumerate(row):
+        for place, (title, pixels, letters) in enumerate(row):
             x, y = _GAP_PX + place * (columns + _GAP_PX), _TOP_PX + line * (rows + _TOP_PX)
             board.paste(pixels, x, y)
             board.letters(letters, x, y, columns, rows)
