@@ -14,7 +14,6 @@ from DeepRegistrationLib.geometry.grid import affine_grid
 from DeepRegistrationLib.geometry.velocity_field import flow, index_frame
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 
-
 _POLISHING = 8
 
 
