@@ -75,7 +75,6 @@ def _view_picture(result: XrayCtResult, view: XrayView, number: int) -> Picture:
     ]
     letters = _letters(view.camera_from_ct)
     letters_before = _letters(view.radiograph.camera.camera_from_world @ result.start)
-    board = ("checkerboard after", _checkerboard(cell), letters)
     panels = [
         [
             ("radiograph", cell.radiograph, letters),
