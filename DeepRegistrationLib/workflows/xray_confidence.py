@@ -17,6 +17,9 @@ again; these are from few wrong answers, and weigh ratios more than the regressi
 decide."""
 _LIMITS = {"score": math.log(3.0), "residual": math.log(4.0), "edges": 5.0}
 """Evidence beyond these tells no more."""
+_MARGIN_HALF, _MARGIN_WIDTH = 1.2, 0.25
+"""Weighted logarithms of both ratios: wrong answers reached 0.7, right ones began at 2. Without a margin to
+other poses edges that lie on edges prove nothing."""
 _SEEN_HALF, _SEEN_WIDTH = 0.12, 0.02
 """Part of the bones that has to be seen: other evidence does not make up for it."""
 _HIGH, _LOW = 0.8, 0.5
@@ -81,7 +84,8 @@ def judge(evidence: XrayEvidence) -> Confidence:
     found = pieces(evidence)
     together = WEIGHTS["constant"] + sum(WEIGHTS[name] * number for name, number in found.items())
     seen = soft_step(evidence.seen_share, _SEEN_HALF, _SEEN_WIDTH)
-    value = soft_step(together, 0.0, 1.0) * seen
+    margin = WEIGHTS["score"] * found["score"] + WEIGHTS["residual"] * found["residual"]
+    value = soft_step(together, 0.0, 1.0) * soft_step(margin, _MARGIN_HALF, _MARGIN_WIDTH) * seen
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
     lacking = {name: WEIGHTS[name] * (_TYPICAL[name] - number) for name, number in found.items()}
     lacking["seen"] = 0.0 if seen > 0.5 else math.inf
