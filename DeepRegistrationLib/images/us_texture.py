@@ -1,7 +1,8 @@
 """Ultrasound images freed of gain, depth gain and shadows: what is left are edges and texture."""
 
+from functools import cache
+
 import torch
-import torch.nn.functional as F
 
 _WINDOW = 0.14
 """Edge of the neighbourhood, relative to the image."""
@@ -27,9 +28,9 @@ def locally_normalized(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
         (B, C, n, n); within -3..3, 0 outside the mask.
     """
     width = 2 * round(_WINDOW * images.shape[-1] / 2) + 1
-    weight = _box(mask, width).clamp(min=1e-3)
-    centred = images - _box(images * mask, width) / weight
-    deviation = (_box(centred.square() * mask, width) / weight).clamp(min=0).sqrt()
+    weight = blurred(mask, width, 2).clamp(min=1e-3)
+    centred = images - blurred(images * mask, width, 2) / weight
+    deviation = (blurred(centred.square() * mask, width, 2) / weight).clamp(min=0).sqrt()
     return (centred / (deviation + _FLAT)).clamp(-_LARGEST, _LARGEST) * mask
 
 
@@ -51,7 +52,7 @@ def fine_texture(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """
 
     def mean(values: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(values, _SPECKLE, 1, _SPECKLE // 2)
+        return blurred(values, _SPECKLE, 1)
 
     weight = mean(mask).clamp(min=1e-3)
     centred = (images - mean(images * mask) / weight) * mask
@@ -59,17 +60,24 @@ def fine_texture(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (centred / (deviation + _FLAT)).clamp(-_LARGEST, _LARGEST) * mask
 
 
-def _box(images: torch.Tensor, width: int) -> torch.Tensor:
-    """Two moving averages after each other, along each axis; outside is zero."""
-    for axis in (-1, -2) * 2:
-        images = _moving_average(images, width, axis)
-    return images
+def blurred(images: torch.Tensor, width: int, times: int) -> torch.Tensor:
+    """Moving averages along both axes; outside is zero.
+
+    As products with a banded matrix: on images of this size six times faster than running sums or
+    convolutions.
+
+    Args:
+        images: (B, C, n, n) float.
+        width: of the window, odd [pixels].
+        times: averages after each other; 2 is nearly round.
+    """
+    band = _band(images.shape[-1], width, times).to(images)
+    return band @ images @ band  # the matrix is symmetric
 
 
-def _moving_average(images: torch.Tensor, width: int, axis: int) -> torch.Tensor:
-    """Differences of running sums: the time does not depend on the width."""
-    padding = [0, 0, 0, 0]
-    padding[-2 * axis - 2], padding[-2 * axis - 1] = width // 2 + 1, width // 2
-    sums = F.pad(images, padding).cumsum(axis)
-    length = images.shape[axis]
-    return (sums.narrow(axis, width, length) - sums.narrow(axis, 0, length)) / width
+@cache
+def _band(size: int, width: int, times: int) -> torch.Tensor:
+    """(n, n); one row holds the weights of one pixel."""
+    index = torch.arange(size)
+    once = ((index[:, None] - index).abs() <= width // 2).double() / width
+    return torch.linalg.matrix_power(once, times).float()

@@ -86,6 +86,22 @@ def _row(warped, fixed, inner, seen, j, inverse_outlier2, out):
 
 
 @njit(**OPTIONS)
+def bring_all_back(moving, mask, matrix, warped, seen):
+    """Moving frames and their masks on the grids of the fixed ones.
+
+    Args:
+        moving: (P, n, n) float32.
+        mask: (1 or P, n, n) float32.
+        matrix: (P, 3, 3) float64; moving from fixed [edges, from the centre].
+        warped: (P, n, n) float32; receives the frames; 0 where they end, and in the last row and column.
+        seen: (P, n, n) float32; receives the masks.
+    """
+    for pair in range(moving.shape[0]):
+        one = mask[pair if mask.shape[0] > 1 else 0]
+        _bring_back(moving[pair], one, matrix[pair], warped[pair], seen[pair])
+
+
+@njit(**OPTIONS)
 def add_up(moving, fixed, inner, matrix, outlier, out):
     """Adds up all pairs.
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from DeepRegistrationLib.images.us_texture import fine_texture, locally_normalized
+from DeepRegistrationLib.images.us_texture import blurred, fine_texture, locally_normalized
 from DeepRegistrationLib.optimize import us_sums
-from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
-from DeepRegistrationLib.optimize.us_sums import pair_sums
+from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion
+from DeepRegistrationLib.optimize.us_sums import frames_and_masks_back, pair_sums
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ def refine_pairs(
 
 def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
     """Moving frames on the grid of the fixed ones, both cut to what both show."""
-    both = torch.cat([pairs.moving, pairs.mask.expand(len(pairs), -1, -1, -1)], 1)
-    warped, seen = brought_back(both, motion).split(1, 1)
+    warped, seen = frames_and_masks_back(pairs.moving, pairs.mask, motion)
     common = (seen > 0.99).to(warped.dtype) * pairs.mask
     return FramePairs(warped * common, pairs.fixed * common, common)
 
@@ -183,5 +182,5 @@ def _correlation(sums: torch.Tensor) -> torch.Tensor:
 
 def _eroded(mask: torch.Tensor) -> torch.Tensor:
     """The mask without the two pixels along its edge and along the border of the image."""
-    outside = torch.nn.functional.pad(1 - mask, (2, 2, 2, 2), value=1.0)
-    return 1 - torch.nn.functional.max_pool2d(outside, 5, stride=1)
+    # all of the 5 x 5 around a pixel lie inside; beyond the border is outside
+    return (blurred(mask, 5, 1) > 0.999).to(mask.dtype)

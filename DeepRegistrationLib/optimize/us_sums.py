@@ -64,6 +64,29 @@ def by_torch(
     return torch.cat([hessian[:, i, j], right, torch.stack([part.sum(1) for part in single], 1)], 1)
 
 
+def frames_and_masks_back(
+    moving: torch.Tensor, mask: torch.Tensor, motion: PairMotion
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Moving frames and their masks on the grids of the fixed ones: two (P, 1, n, n).
+
+    Args:
+        moving: (P, 1, n, n) float32.
+        mask: (1 or P, 1, n, n) float32.
+        motion: of P pairs, moving from fixed.
+    """
+    count = len(moving)
+    if moving.device.type != "cpu" or moving.dtype != torch.float32 or not machine_code_is_available():
+        both = torch.cat([moving, mask.expand(count, -1, -1, -1)], 1)
+        return brought_back(both, motion).split(1, 1)
+    from DeepRegistrationLib.optimize.us_kernels import bring_all_back
+
+    warped, seen = torch.empty_like(moving), torch.empty_like(moving)
+    frames, masks = (images.detach().contiguous().numpy()[:, 0] for images in (moving, mask))
+    matrix = motion.matrix().detach().double().numpy()
+    bring_all_back(frames, masks, matrix, warped.numpy()[:, 0], seen.numpy()[:, 0])
+    return warped, seen
+
+
 @cache
 def machine_code_is_available() -> bool:
     """True if numba is installed, fits numpy, and may keep what it compiles."""

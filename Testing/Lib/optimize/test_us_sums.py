@@ -61,3 +61,12 @@ def test_frames_in_pairs_keep_their_order():
     pairs = FramePairs(torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8), torch.ones(1, 1, 8, 8))
     assert pairs.exchanged().moving.min() == 1
     assert len(pairs.halved()) == 2
+
+
+def test_frames_come_back_the_same_by_machine_code_and_by_torch(two_pairs):
+    moving, _, mask, motion = two_pairs
+    warped, seen = us_sums.frames_and_masks_back(moving, mask, motion)
+    plain = brought_back(torch.cat([moving, mask.expand(2, -1, -1, -1)], 1), motion)
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(warped[inside], plain[:, :1][inside], atol=2e-3, rtol=0)
+    torch.testing.assert_close(seen[inside], plain[:, 1:][inside], atol=2e-3, rtol=0)
