@@ -8,7 +8,7 @@ import typer
 from DeepRegistrationLib.cli_capture_range import evaluate_capture_range
 from DeepRegistrationLib.cli_options import run_study
 from DeepRegistrationLib.cli_us_study import evaluate_us, evaluate_us_confidence
-from DeepRegistrationLib.cli_xray_study import evaluate_xray_confidence, evaluate_xray_ct
+from DeepRegistrationLib.cli_xray_study import evaluate_xray_confidence, evaluate_xray_ct, evaluate_xray_wrist
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
@@ -50,6 +50,7 @@ def evaluate() -> None:
 
 
 evaluate_app.command("xray-ct")(evaluate_xray_ct)
+evaluate_app.command("xray-wrist")(evaluate_xray_wrist)
 evaluate_app.command("xray-confidence")(evaluate_xray_confidence)
 evaluate_app.command("us")(evaluate_us)
 evaluate_app.command("us-confidence")(evaluate_us_confidence)

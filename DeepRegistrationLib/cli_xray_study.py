@@ -89,3 +89,27 @@ def evaluate_xray_confidence(
         return run_xray_confidence_study(data, output, trials, device, seed, keep_going)
 
     run_study(run, output, quiet)
+
+
+def evaluate_xray_wrist(
+    data: Annotated[
+        Path, typer.Option(help="Folder with the radiographs, calibrations and CTs of the wrist.")
+    ] = Path("../shared/data/xray/autoscoper-wrist"),
+    output: Annotated[
+        Path,
+        typer.Option(help="Folder for wrist_trials.csv, xray_wrist.md and pictures; continued if it exists."),
+    ] = Path("output/evaluation"),
+    starts: Annotated[int, typer.Option(help="Starts per bone, moment and choice of views.", min=1)] = 5,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the starts.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Register single bones of a real wrist to two fluoroscopes, each alone and both; tables and pictures."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.xray_wrist_study import WristStudySettings, run_wrist_study
+
+        settings = WristStudySettings(starts=starts, device=device, seed=seed)
+        return run_wrist_study(data, output, settings, keep_going)
+
+    run_study(run, output, quiet)
