@@ -16,6 +16,7 @@ from DeepRegistrationLib.optimize.radiograph_levels import MakeMeasure
 from DeepRegistrationLib.optimize.radiograph_refinement import (
     RadiographRefinementSettings,
     refine_poses,
+    retracted,
 )
 from DeepRegistrationLib.optimize.radiograph_search import Candidates, PoseRange
 from DeepRegistrationLib.progress import StageProgress
@@ -38,6 +39,8 @@ MEASURES: dict[XrayMeasure, MakeMeasure] = {
 # orientations tried out for each candidate that is refined
 _ORIENTATIONS_PER_CANDIDATE = 25
 _LARGEST_PX = 256
+# also tried before the last refinement, relative to what the search found
+_DEPTHS_MM = (-20.0, -10.0, -4.0, 4.0, 10.0, 20.0)
 
 
 @dataclass(eq=False)
@@ -138,17 +141,35 @@ def _refine_to_the_end(
     scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure, track: Track
 ) -> torch.Tensor:
     size = final_size_px(scene)
-    # larger images take longer and start nearer
-    plan = [(FINE_PX, 40, (0.0, 0.5)), (size, 20, (0.5, 1.0))] if size > FINE_PX else [(size, 50, (0.0, 1.0))]
+    starts = _starts_in_depth(scene, pose)
+    # a short look tells which depth is right; larger images take longer and start nearer
+    plan = [(FINE_PX, 7, (0.0, 0.4)), (FINE_PX, 45, (0.4, 0.8))]
+    if size > FINE_PX:
+        plan.append((size, 15, (0.8, 1.0)))
     for pixels, iterations, (begin, end) in plan:
         refined = refine_poses(
-            pose[None],
+            starts,
             scene.level(pixels, measure, fine=True),
             RadiographRefinementSettings(iterations),
             lambda f, similarity, at, b=begin, e=end: track.follow(REFINE, b + f * (e - b), similarity, at),
         )
-        pose = refined.poses[0]
-    return pose
+        best = int(refined.fit.similarity.argmax())
+        starts = refined.poses[best : best + 1]
+    return starts[0]
+
+
+def _starts_in_depth(scene: XrayScene, pose: torch.Tensor) -> torch.Tensor:
+    """The pose, the same in other depths, and where intensities lead it.
+
+    The cut faces of a CT are its highest edges; along the depth they make valleys that edges alone do not
+    leave.
+    """
+    level = scene.level(FINE_PX, radiograph_correlation)
+    by_intensity = refine_poses(pose[None], level, RadiographRefinementSettings(15, 1e-4, 0.02, 0.1)).poses
+    steps = torch.zeros(len(_DEPTHS_MM), 6, dtype=torch.float64)
+    steps[:, 5] = torch.tensor(_DEPTHS_MM, dtype=torch.float64)
+    others = retracted(pose[None].expand(len(steps), 4, 4), steps, level)
+    return torch.cat([pose[None], others, by_intensity])
 
 
 def _by_gradient(scene: XrayScene, pose: torch.Tensor, track: Track) -> torch.Tensor:
