@@ -202,8 +202,9 @@ def _time_table(frames: FrameSet, methods: Sequence[UsAnglesMethod], network: Us
 
     The time that the processor worked is told too: other programs on the machine do not lengthen it.
     """
-    values = torch.nn.functional.avg_pool2d(frames.values, SOURCE_SIZE // WORKING_SIZE)
-    mask = torch.nn.functional.avg_pool2d(frames.mask[:1], SOURCE_SIZE // WORKING_SIZE).round()
+    resized = torch.nn.functional.interpolate
+    values = resized(frames.values, size=(WORKING_SIZE, WORKING_SIZE), mode="area")
+    mask = resized(frames.mask[:1], size=(WORKING_SIZE, WORKING_SIZE), mode="area").round()
     chosen = torch.arange(_TIMED_FRAMES) % len(values)
     working = WorkingFrames(values[chosen], mask, 1.0, torch.zeros(2, dtype=torch.float64))
     rows = []

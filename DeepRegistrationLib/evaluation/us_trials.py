@@ -130,7 +130,7 @@ def run_trials(
         made = subject_triplets(frames, index, triplets, SETTINGS[protocol], generator)
         angle = torch.cat([made.angle[:, 0], made.angle[:, 1]]).rad2deg()
         shift = torch.cat([made.shift[:, 0], made.shift[:, 1]])
-        pairs = pairs_of_triplets(made).of_size(FRAME_SIZE // 2)
+        pairs = pairs_of_triplets(made)
         for method in methods:
             number = 0
             for answer in in_chunks(pairs, method, network):

@@ -22,7 +22,8 @@ class UsRefinementSettings:
     """How pairs are refined.
 
     Attributes:
-        sizes: pixels along each edge of the levels, coarse to fine; halvings of the pairs' size.
+        sizes: pixels along each edge of the levels, coarse to fine; halvings of the pairs' size; what is
+            finer than the pairs is left out.
         iterations: at each level, at most.
         outlier: residual that counts half [local contrast].
         least_overlap: a step that leaves less of the sector in view than this share is not taken.
@@ -32,8 +33,8 @@ class UsRefinementSettings:
             the sector's edge are then the same in both.
     """
 
-    sizes: tuple[int, ...] = (32, 64, 128)
-    iterations: tuple[int, ...] = (6, 6, 5)
+    sizes: tuple[int, ...] = (32, 64, 128, 256)
+    iterations: tuple[int, ...] = (6, 6, 4, 2)
     outlier: float = 1.0
     least_overlap: float = 0.3
     angle_tolerance_rad: float = 5e-5
@@ -76,14 +77,18 @@ def refine_pairs(
         advance: told the fraction of iterations done; raises to stop.
 
     Returns:
-        Motions and fit at the finest level.
+        Motions at the finest level; how well they fit is judged on 128 pixels, whatever the level.
 
     Source: Benhimane and Malis, "Real-time image-based tracking of planes using efficient second-order
         minimization", IROS 2004; weights of Geman and McClure.
     """
-    motion, done, total = start, 0, sum(settings.iterations)
-    level = None
-    for size, iterations in zip(settings.sizes, settings.iterations, strict=True):
+    levels = [
+        (size, count)
+        for size, count in zip(settings.sizes, settings.iterations, strict=True)
+        if size <= pairs.size
+    ]
+    motion, done, total = start, 0, max(sum(count for _, count in levels), 1)
+    for size, iterations in levels:
         level = _Level(pairs.of_size(size))
         for iteration in range(iterations):
             advance((done + iteration) / total)
@@ -97,15 +102,17 @@ def refine_pairs(
             if bool(small.all()):
                 break
         done += iterations
-    fit = level.fit(motion, settings)
-    finest = pairs.of_size(settings.sizes[-1])
+    finest = pairs.of_size(levels[-1][0])
     for _ in range(settings.polish):
-        back = _brought_back_pairs(finest, fit.motion)
+        back = _brought_back_pairs(finest, motion)
         step, _ = _Level(back).step(PairMotion.none(back), settings)
-        step = step * (fit.overlap > settings.least_overlap)[:, None]
-        fit = dataclasses.replace(fit, motion=fit.motion.after(PairMotion(step[:, 0], step[:, 1:])))
+        overlap = back.mask.mean((1, 2, 3)) / finest.mask.mean((1, 2, 3)).clamp(min=1e-6)
+        step = step * (overlap > settings.least_overlap)[:, None]
+        motion = motion.after(PairMotion(step[:, 0], step[:, 1:]))
+    judged = pairs.of_size(min(_JUDGED_SIZE, pairs.size))
+    fit = _Level(judged).fit(motion, settings)
     advance(1.0)
-    return dataclasses.replace(fit, texture=_texture_correlation(_brought_back_pairs(finest, fit.motion)))
+    return dataclasses.replace(fit, texture=_texture_correlation(_brought_back_pairs(judged, motion)))
 
 
 def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
@@ -158,8 +165,9 @@ class _Level:
         return sums[:, us_sums.AREA] / self._inner.sum((1, 2, 3)).clamp(min=1)
 
 
+_JUDGED_SIZE = 128
 _SPECKLE_PX = 6.0
-"""Pixels that speckle correlates over at the finest level; so many fewer are independent."""
+"""Pixels that speckle correlates over at this size; so many fewer are independent."""
 
 
 def _hessian(sums: torch.Tensor) -> torch.Tensor:

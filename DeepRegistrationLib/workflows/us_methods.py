@@ -20,9 +20,9 @@ from DeepRegistrationLib.optimize.us_search import search_pairs
 ANGLE_NET = "us-angle-net"
 """Name in the catalogue of models."""
 _LOOKS = 3
-_FROM_NETWORK = UsRefinementSettings(sizes=(64, 128), iterations=(5, 4))
+_FROM_NETWORK = UsRefinementSettings(sizes=(64, 128, 256), iterations=(5, 3, 2))
 _FROM_SEARCH = UsRefinementSettings()
-_AS_IT_IS = UsRefinementSettings(sizes=(128,), iterations=(0,))
+_AS_IT_IS = UsRefinementSettings(sizes=(128,), iterations=(0,), polish=0)
 Advance = Callable[[float], None]
 
 
@@ -67,7 +67,7 @@ def register_pairs(
     """Registers all pairs.
 
     Args:
-        pairs: P pairs on 128 x 128 pixels.
+        pairs: P pairs on 256 x 256 pixels, or 128 x 128.
         method: not "auto".
         advance: told the fraction done; raises to stop.
         network: instead of the installed one.
