@@ -23,6 +23,8 @@ class Network(StrEnum):
     XRAY_DEEP_NET = "xray-deep-net"
     US_ANGLE_NET = "us-angle-net"
     US_TRIPLET_NET = "us-triplet-net"
+    BIPLANAR_AFFINE_NET = "biplanar-affine-net"
+    BIPLANAR_NET = "biplanar-net"
 
 
 def train(
@@ -32,7 +34,8 @@ def train(
         typer.Option(
             help="Folder with the training images: for the fetal networks one atlas image, mask "
             "and label map per week, else the installed atlas; for xray-deep-net the CTs; for the "
-            "ultrasound networks the collections of frames."
+            "ultrasound networks the collections of frames; for the biplanar networks a folder with "
+            "the populations train and validation."
         ),
     ] = None,
     output: Annotated[

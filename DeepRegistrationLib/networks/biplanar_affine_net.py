@@ -1,5 +1,6 @@
 """Affine module of the biplanar registration: seven numbers from two pairs of radiographs."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from torch import nn
 
 from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.networks.biplanar_encoders import PairEncoder
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews
+from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, biplanar_size
 
 _SHIFT_MM = 50.0
 """What an output of 1 means for a shift; turns are in radians, the size is a logarithm."""
@@ -44,8 +45,11 @@ class BiplanarAffineNet(nn.Module):
         together: combine the views at each level; without it only at the end (ablation of the paper).
     """
 
-    def __init__(self, size: BiplanarSize = LAPTOP, together: bool = True) -> None:
+    def __init__(
+        self, size: BiplanarSize | Mapping[str, Sequence[float]] = LAPTOP, together: bool = True
+    ) -> None:
         super().__init__()
+        size = biplanar_size(size)
         self.size = size
         self.encoder = PairEncoder(size.encoder, together)
         self.numbers = connected_layer(size, 7)

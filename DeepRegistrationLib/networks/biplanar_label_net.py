@@ -1,10 +1,12 @@
 """Comparison method: the label map regressed directly, without an atlas."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from monai.networks.nets import UNet
 from torch import nn
 
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews
+from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, biplanar_size
 from DeepRegistrationLib.projection.beam_space import beam_grid_around, beam_to_volume
 
 
@@ -27,8 +29,13 @@ class BiplanarLabelNet(nn.Module):
         channels: of the levels of the U-net.
     """
 
-    def __init__(self, size: BiplanarSize = LAPTOP, channels: tuple[int, ...] = (16, 32, 64, 128)) -> None:
+    def __init__(
+        self,
+        size: BiplanarSize | Mapping[str, Sequence[float]] = LAPTOP,
+        channels: tuple[int, ...] = (16, 32, 64, 128),
+    ) -> None:
         super().__init__()
+        size = biplanar_size(size)
         self.planes = size.planes
         self.network = UNet(
             spatial_dims=3,

@@ -1,6 +1,6 @@
 """Local module of the biplanar registration: a velocity field from two pairs of radiographs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from DeepRegistrationLib.geometry.detector_rays import DetectorRays
 from DeepRegistrationLib.geometry.grid import index_grid, sample
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.networks.biplanar_encoders import PairEncoder, convolution_3d, view_levels
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews
+from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, biplanar_size
 from DeepRegistrationLib.projection.beam_space import beam_grid_around, beam_to_volume
 
 _NARROW = 1e-4
@@ -90,12 +90,13 @@ class BiplanarLocalNet(nn.Module):
 
     def __init__(
         self,
-        size: BiplanarSize = LAPTOP,
+        size: BiplanarSize | Mapping[str, Sequence[float]] = LAPTOP,
         skips: bool = True,
         one_decoder: bool = False,
         inverse_projection: bool = True,
     ) -> None:
         super().__init__()
+        size = biplanar_size(size)
         self.size, self.one_decoder, self.inverse_projection = size, one_decoder, inverse_projection
         views = 1 if one_decoder else 2
         if one_decoder:
@@ -133,10 +134,11 @@ class BiplanarLocalNet(nn.Module):
 
     def _in_patient(self, beam: torch.Tensor, rays: DetectorRays, geometry: VolumeGeometry) -> torch.Tensor:
         """(B, C, K, J, I) from (B, C, planes, rows, columns)."""
-        if not self.inverse_projection:
-            return _stretched(beam, geometry.shape_kji)
-        grid = beam_grid_around(geometry, rays.detached(), beam.shape[2])
-        return beam_to_volume(beam, grid, geometry)[0]
+        with torch.autocast(beam.device.type, enabled=False):  # few digits would round positions
+            if not self.inverse_projection:
+                return _stretched(beam.float(), geometry.shape_kji)
+            grid = beam_grid_around(geometry, rays.detached(), beam.shape[2])
+            return beam_to_volume(beam.float(), grid, geometry)[0]
 
 
 def _features(pair: torch.Tensor, encoder: nn.ModuleList) -> list[torch.Tensor]:

@@ -1,5 +1,6 @@
 """The biplanar registration network: affine module, then local module, both warping the atlas."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,13 @@ from torch import nn
 from DeepRegistrationLib.geometry.velocity_field import flow
 from DeepRegistrationLib.networks.biplanar_affine_net import AffineEstimate, BiplanarAffineNet
 from DeepRegistrationLib.networks.biplanar_local_net import BiplanarLocalNet
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, warp_volumes
+from DeepRegistrationLib.networks.biplanar_views import (
+    LAPTOP,
+    BiplanarSize,
+    BiplanarViews,
+    biplanar_size,
+    warp_volumes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +61,7 @@ class BiplanarNet(nn.Module):
 
     def __init__(
         self,
-        size: BiplanarSize = LAPTOP,
+        size: BiplanarSize | Mapping[str, Sequence[float]] = LAPTOP,
         together: bool = True,
         skips: bool = True,
         one_decoder: bool = False,
@@ -62,6 +69,7 @@ class BiplanarNet(nn.Module):
         squarings: int = 6,
     ) -> None:
         super().__init__()
+        size = biplanar_size(size)
         self.affine = BiplanarAffineNet(size, together)
         self.local = BiplanarLocalNet(size, skips, one_decoder, inverse_projection)
         self.squarings = squarings

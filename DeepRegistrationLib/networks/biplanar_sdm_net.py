@@ -1,5 +1,6 @@
 """Comparison method: coefficients of a statistical deformation model instead of a free field."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,13 @@ from DeepRegistrationLib.networks.biplanar_affine_net import (
     similarity_matrix,
 )
 from DeepRegistrationLib.networks.biplanar_encoders import PairEncoder
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, warp_volumes
+from DeepRegistrationLib.networks.biplanar_views import (
+    LAPTOP,
+    BiplanarSize,
+    BiplanarViews,
+    biplanar_size,
+    warp_volumes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +61,12 @@ class BiplanarSdmNet(nn.Module):
 
     def __init__(
         self,
-        size: BiplanarSize = LAPTOP,
+        size: BiplanarSize | Mapping[str, Sequence[float]] = LAPTOP,
         modes: int = 20,
         control_shape_kji: tuple[int, int, int] = (24, 16, 24),
     ) -> None:
         super().__init__()
+        size = biplanar_size(size)
         self.encoder = PairEncoder(size.encoder)
         self.numbers = connected_layer(size, 7 + modes)
         self.register_buffer("mean", torch.zeros(3, *control_shape_kji))

@@ -1,5 +1,6 @@
 """What the biplanar networks know of their input: the grid of the volumes and the two cameras."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,15 @@ class BiplanarSize:
         return self.copies * 2 ** len(self.encoder)
 
 
+def biplanar_size(size: "BiplanarSize | Mapping[str, Sequence[float]]") -> BiplanarSize:
+    """The size itself, or one from the numbers that are kept beside weights."""
+    if isinstance(size, BiplanarSize):
+        return size
+    return BiplanarSize(
+        **{name: tuple(value) if isinstance(value, Sequence) else value for name, value in size.items()}
+    )
+
+
 LAPTOP = BiplanarSize()
 PAPER = BiplanarSize(
     image_shape_px=(224, 160),
@@ -96,7 +106,9 @@ class BiplanarViews:
             First and second view, each (B, 2, rows, columns).
         """
         batch = len(radiographs)
-        projected = (image.expand(batch, -1, -1, -1) for image in self.project(volumes))
+        with torch.autocast(volumes.device.type, enabled=False):  # few digits would blur positions
+            images = self.project(volumes)
+        projected = (image.expand(batch, -1, -1, -1) for image in images)
         first, second = (
             torch.cat([image, radiographs[:, view : view + 1]], 1) for view, image in enumerate(projected)
         )
@@ -120,6 +132,16 @@ def warp_volumes(
     Returns:
         (B, C, K, J, I); 0 where the volumes do not reach. Differentiable in everything.
     """
+    with torch.autocast(volumes.device.type, enabled=False):  # few digits would round positions
+        return _warped(volumes, geometry, moving_from_fixed, displacement)
+
+
+def _warped(
+    volumes: torch.Tensor,
+    geometry: VolumeGeometry,
+    moving_from_fixed: torch.Tensor,
+    displacement: torch.Tensor | None,
+) -> torch.Tensor:
     # composed in float64, in indices: a far origin costs no precision
     matrix = moving_from_fixed.double()
     ijk_from_ras, ras_from_ijk = (

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.training.biplanar_recipe import BiplanarAffineRecipe, BiplanarNetRecipe
 from DeepRegistrationLib.training.contrast_recipe import ContrastRecipe
 from DeepRegistrationLib.training.contrast_unpaired_recipe import ContrastUnpairedRecipe
 from DeepRegistrationLib.training.correction_net_recipe import CorrectionNetRecipe
@@ -30,6 +31,8 @@ class TrainableNetwork(StrEnum):
     XRAY_DEEP_NET = "xray-deep-net"
     US_ANGLE_NET = "us-angle-net"
     US_TRIPLET_NET = "us-triplet-net"
+    BIPLANAR_AFFINE_NET = "biplanar-affine-net"
+    BIPLANAR_NET = "biplanar-net"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
@@ -41,6 +44,8 @@ _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.XRAY_DEEP_NET: XrayDeepNetRecipe,
     TrainableNetwork.US_ANGLE_NET: UsAngleRecipe,
     TrainableNetwork.US_TRIPLET_NET: UsTripletRecipe,
+    TrainableNetwork.BIPLANAR_AFFINE_NET: BiplanarAffineRecipe,
+    TrainableNetwork.BIPLANAR_NET: BiplanarNetRecipe,
 }
 
 
