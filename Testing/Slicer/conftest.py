@@ -128,3 +128,24 @@ def open_panel(the_module, monkeypatch):
         monkeypatch.setattr(user.logic, "shutdown", lambda: None)
         user.widget.cleanup()
         user.parent.delete()
+
+
+@pytest.fixture
+def open_xray_tab(open_panel, tmp_path):
+    """Opens the tab of radiographs, with a worker that has an answer after so many seconds."""
+    from DeepRegistrationSlicer.Choices import JobChoice
+
+    from Testing.Slicer.xray_phantom import ScriptedXrayWorker
+    from Testing.Slicer.xray_tab import XrayTab
+
+    workers = []
+
+    def open_xray_tab(seconds=0.2):
+        workers.append(ScriptedXrayWorker(tmp_path / "xray-jobs.log", seconds))
+        tab = XrayTab(open_panel(JobChoice.XRAY_CT))
+        tab.logic._worker = workers[-1]
+        return tab
+
+    yield open_xray_tab
+    for worker in workers:
+        worker.shutdown()

@@ -7,7 +7,7 @@ import qt
 import slicer
 from DeepRegistrationSlicer.Choices import JobChoice
 
-LONGEST_S = 60.0
+LONGEST_S = 300.0
 
 
 class OpenPanel:

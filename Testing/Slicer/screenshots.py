@@ -95,7 +95,7 @@ def main() -> None:
     atlas.symlink_to(data / "sta")
     module = LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py")
     week = 0.0
-    for job in JobChoice:
+    for job in (JobChoice.FETAL_VOLUME, JobChoice.FETAL_SLICE):
         user = OpenPanel(module, job)
         user.parent.resize(_WIDTH, _HEIGHT)
         user.ui.atlasFolderSelector.currentPath = str(atlas)
