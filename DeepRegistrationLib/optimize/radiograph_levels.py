@@ -13,6 +13,11 @@ from DeepRegistrationLib.optimize.radiograph_refinement import RadiographLevel, 
 from DeepRegistrationLib.projection.projector import ProjectionSettings
 from DeepRegistrationLib.similarity.radiograph_measure import RadiographMeasure
 
+# Samples lie in planes parallel to the detector. A whole voxel apart, they draw the cut faces of a CT as
+# stairs that look alike whenever the CT is one step nearer: valleys along the depth, in which a refinement
+# ends.
+_STEP_VOXELS, _FINE_STEP_VOXELS = 1.0, 0.55
+
 MakeMeasure = Callable[[torch.Tensor, torch.Tensor], RadiographMeasure]
 """Radiograph (rows, columns) and mask (rows, columns) bool -> measure."""
 
@@ -51,12 +56,13 @@ def make_level(
     finest_mm = components[0].geometry.spacing_mm
     if spacing_mm > 1.05 * finest_mm.min():
         components = [downsample(volume, np.maximum(finest_mm, spacing_mm)) for volume in components]
+    step = _FINE_STEP_VOXELS if voxels_per_pixel > 1 else _STEP_VOXELS
     return RadiographLevel(
         values=torch.stack([volume.values for volume in components])[None].contiguous(),
         geometry=components[0].geometry,
         views=views,
         centre_ras=torch.from_numpy(np.array(centre_ras, dtype=np.float64)),
-        projection=ProjectionSettings(),
+        projection=ProjectionSettings(step_mm=step * float(components[0].geometry.spacing_mm.min())),
     )
 
 

@@ -40,7 +40,7 @@ MEASURES: dict[XrayMeasure, MakeMeasure] = {
 _ORIENTATIONS_PER_CANDIDATE = 25
 _LARGEST_PX = 256
 # also tried before the last refinement, relative to what the search found
-_DEPTHS_MM = (-20.0, -10.0, -4.0, 4.0, 10.0, 20.0)
+_DEPTHS_MM = (-10.0, -4.0, 4.0, 10.0)
 
 
 @dataclass(eq=False)
