@@ -48,7 +48,10 @@ def evaluate_us(
 def evaluate_us_confidence(
     data: UltrasoundOption = _DATA,
     output: Annotated[Path, typer.Option(help="Folder for us_confidence.md.")] = _OUTPUT,
-    method: Annotated[UsAnglesMethod, typer.Option(help="That registers the pairs.")] = UsAnglesMethod.AUTO,
+    method: Annotated[
+        list[UsAnglesMethod] | None,
+        typer.Option(help="That register the pairs; repeat for several. Default: the refined ones."),
+    ] = None,
     triplets: Annotated[int, typer.Option(help="Of each validation subject.", min=2)] = 12,
     seed: Annotated[int, typer.Option(help="Seed of motions and noise.")] = 0,
     quiet: QuietOption = False,
@@ -60,6 +63,8 @@ def evaluate_us_confidence(
     def run(keep_going: Report) -> Path:
         from DeepRegistrationLib.evaluation.us_confidence_study import run_us_confidence_study
 
-        return run_us_confidence_study(data, output, triplets, method, None, seed, keep_going)
+        return run_us_confidence_study(
+            data, output, triplets, tuple(method) if method else None, None, seed, keep_going
+        )
 
     run_study(run, output, quiet)

@@ -8,12 +8,12 @@ from DeepRegistrationLib.data.fetal_split import Split
 from DeepRegistrationLib.evaluation.logistic_fit import fit_logistic, left_out_sums
 from DeepRegistrationLib.evaluation.metrics import caught_share_of
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
-from DeepRegistrationLib.evaluation.us_refusal import RIGHT_DEG, JudgedPairs, judged_pairs
+from DeepRegistrationLib.evaluation.us_refusal import RIGHT_DEG, JudgedPairs, joined_pairs, judged_pairs
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
 from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.workflows.us_confidence import EVIDENCE
-from DeepRegistrationLib.workflows.us_methods import resolved
+from DeepRegistrationLib.workflows.us_methods import available_methods
 
 PAGE = "us_confidence.md"
 NOT_JUDGED = ("known motion, hard",)
@@ -24,7 +24,7 @@ def run_us_confidence_study(
     data: Path,
     output: Path,
     per_subject: int = 12,
-    method: UsAnglesMethod = UsAnglesMethod.AUTO,
+    methods: tuple[UsAnglesMethod, ...] | None = None,
     network: UsAngleNet | None = None,
     seed: int = 0,
     report: Report = keep_going,
@@ -35,7 +35,7 @@ def run_us_confidence_study(
         data: folder of the ultrasound.
         output: folder for `us_confidence.md`.
         per_subject: triplets and wrong pairs for each subject.
-        method: that registers them.
+        methods: that register them, all fitted together; None takes the refined ones that can be used here.
         network: instead of the installed one.
         seed: of motions and noise.
         report: receives progress; returns False to stop.
@@ -44,7 +44,11 @@ def run_us_confidence_study(
         Path of the page with the constants.
     """
     report(Progress(0.0, "Registering pairs of the validation subjects"))
-    pairs = judged_pairs(data, Split.VALIDATION, per_subject, resolved(method), seed, network)
+    refined = (UsAnglesMethod.NETWORK_REFINE, UsAnglesMethod.SEARCH_REFINE)
+    methods = methods or tuple(method for method in refined if method in available_methods())
+    pairs = joined_pairs(
+        [judged_pairs(data, Split.VALIDATION, per_subject, method, seed, network) for method in methods]
+    )
     known = ~np.isin(pairs.kind, NOT_JUDGED)
     fit = fit_logistic(pairs.evidence[known], pairs.right[known])
     subjects = [subject for subject, judged in zip(pairs.subject, known, strict=True) if judged]
@@ -53,7 +57,7 @@ def run_us_confidence_study(
     page = [
         "# Confidence in ultrasound angles",
         f'Logistic regression of "same place, and the angle is right within {RIGHT_DEG:g} degrees" on '
-        f"{known.sum()} pairs of {len(set(subjects))} validation subjects, method `{resolved(method)}`.",
+        f"{known.sum()} pairs of {len(set(subjects))} validation subjects, methods {', '.join(methods)}.",
         f"`_CONSTANT = {fit.constant:.3g}`; weights {constants}",
         "Wrong ones caught at 5 % false alarms: "
         f"{_percent(caught_share_of(fit.sums(pairs.evidence[known]), pairs.right[known]))}; "

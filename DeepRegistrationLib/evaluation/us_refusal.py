@@ -95,6 +95,16 @@ def judged_pairs(
     return JudgedPairs(tuple(kinds), tuple(subjects), np.array(evidence), np.array(right))
 
 
+def joined_pairs(parts: list[JudgedPairs]) -> JudgedPairs:
+    """Pairs of several methods one after the other."""
+    return JudgedPairs(
+        tuple(kind for part in parts for kind in part.kind),
+        tuple(subject for part in parts for subject in part.subject),
+        np.concatenate([part.evidence for part in parts]),
+        np.concatenate([part.right for part in parts]),
+    )
+
+
 def _with_others(frames: FrameSet, subject: int, count: int, generator: torch.Generator) -> FramePairs:
     """Frames of the subject as fixed, of others as moving, in the sector that both fill."""
     own = frames.first[subject] + torch.arange(count) % frames.count[subject]
