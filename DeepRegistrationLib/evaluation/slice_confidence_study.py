@@ -23,7 +23,12 @@ from DeepRegistrationLib.jobs.fetal_volume import Device
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.workflows.fetal_slice import FetalSliceInputs, register
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
-from DeepRegistrationLib.workflows.slice_confidence import FARTHEST_NET_DEG, WEIGHTS
+from DeepRegistrationLib.workflows.slice_confidence import (
+    FARTHEST_NET_DEG,
+    WEIGHTS,
+    SliceEvidence,
+    judge_slice,
+)
 
 FILE_NAME, PAGE = "slice_confidence_trials.csv", "slice_confidence.md"
 
@@ -43,7 +48,6 @@ class ConfidenceTrial:
         agreement: see `SliceEvidence`; NaN if it is not known.
         size_change: see `SliceEvidence`.
         net_deg: see `SliceEvidence`; NaN if the net was not asked.
-        confidence: as the program says it today.
     """
 
     subject: str
@@ -56,7 +60,6 @@ class ConfidenceTrial:
     agreement: float
     size_change: float
     net_deg: float
-    confidence: float
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -142,7 +145,6 @@ def _trial(
         agreement=found.get("agreement", np.nan),
         size_change=found["size_change"],
         net_deg=found.get("net_deg", np.nan),
-        confidence=result.confidence.value,
     )
 
 
@@ -220,9 +222,16 @@ def _caught_table(trials: Sequence[ConfidenceTrial], right: np.ndarray, errors: 
         evidence = _evidence(trials, used)
         add(f"{title}, fitted on these", fit_logistic(evidence, right).sums(evidence))
         add(f"{title}, each brain left out in turn", left_out_sums(evidence, right, names))
-    add("the program today, limits included", np.array([trial.confidence for trial in trials]))
+    add("the program today, limits included", np.array([_confidence(trial) for trial in trials]))
     head = ["evidence", f"failures caught at {100 * FALSE_ALARMS:.0f} % false alarms"]
     return f"{int((~right).sum())} of {len(right)} answers are wrong.\n\n" + table(head, rows)
+
+
+def _confidence(trial: ConfidenceTrial) -> float:
+    """What the program says of such a result."""
+    agreement, net_deg = (None if np.isnan(v) else v for v in (trial.agreement, trial.net_deg))
+    evidence = SliceEvidence(trial.similarity, trial.rival, agreement, trial.size_change, net_deg)
+    return judge_slice(evidence).value
 
 
 def _choices(names: list[str]) -> dict[str, list[str]]:

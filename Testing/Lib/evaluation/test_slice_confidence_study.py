@@ -41,7 +41,6 @@ def a_trial(number, error_deg, similarity):
         agreement=0.8,
         size_change=0.02,
         net_deg=10.0 + 5 * RNG.random(),
-        confidence=similarity,
     )
 
 
