@@ -17,6 +17,7 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from DeepRegistrationLib.data.bone_mesh import BoneMesh
+from DeepRegistrationLib.data.mask_surface import SurfacePoints
 from DeepRegistrationLib.errors import InputError
 
 _RADII_MM = (15.0, 34.0)
@@ -27,6 +28,10 @@ _COVERED = 0.45
 _SHAFT = (3.0, 6.0)
 """Where the shaft is straight, below the centre of the head [radii of the head]."""
 _SLICES = 13
+
+
+Surface = BoneMesh | SurfacePoints
+"""Both have vertices, normals, areas, a name and can be moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,7 @@ class FemurFrame:
     anteversion_deg: float | None
 
 
-def find_femur_frame(mesh: BoneMesh, superior: np.ndarray | None = None, seed: int = 0) -> FemurFrame:
+def find_femur_frame(mesh: Surface, superior: np.ndarray | None = None, seed: int = 0) -> FemurFrame:
     """Finds the frame of a *right* femur (mirror a left one first).
 
     Args:
@@ -87,7 +92,7 @@ def find_femur_frame(mesh: BoneMesh, superior: np.ndarray | None = None, seed: i
 
 
 def find_sphere(
-    mesh: BoneMesh, radii_mm: tuple[float, float], hollow: bool, seed: int = 0, draws: int = 4000
+    mesh: Surface, radii_mm: tuple[float, float], hollow: bool, seed: int = 0, draws: int = 4000
 ) -> tuple[np.ndarray, float, float]:
     """The sphere of which a surface covers most: a femoral head, or the socket of a pelvis.
 
@@ -144,7 +149,7 @@ def find_sphere(
     return best[1], best[2], best[3]
 
 
-def _on_sphere(mesh: BoneMesh, normals: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
+def _on_sphere(mesh: Surface, normals: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
     """(N,) bool; vertices near the sphere that look away from its centre."""
     offset = mesh.vertices - centre
     distance = np.sqrt((offset**2).sum(1))
@@ -175,7 +180,7 @@ def _coverage(directions: np.ndarray) -> float:
 
 
 def _shaft_axis(
-    mesh: BoneMesh, centre: np.ndarray, axis: np.ndarray, radius: float
+    mesh: Surface, centre: np.ndarray, axis: np.ndarray, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A point on the axis of the shaft and its direction upwards, from the middles of sections."""
     depths = np.linspace(*(part * radius for part in _SHAFT), _SLICES)
@@ -185,7 +190,7 @@ def _shaft_axis(
     return mean, direction * np.sign(direction @ axis)
 
 
-def _section_centre(mesh: BoneMesh, centre: np.ndarray, axis: np.ndarray, depth: float) -> np.ndarray:
+def _section_centre(mesh: Surface, centre: np.ndarray, axis: np.ndarray, depth: float) -> np.ndarray:
     """(3,); middle of the section at a depth below the head, by the convex hull of a slab of 6 mm."""
     helper = np.eye(3)[np.argmin(np.abs(axis))]
     across = np.cross(axis, helper)
@@ -207,7 +212,7 @@ def _section_centre(mesh: BoneMesh, centre: np.ndarray, axis: np.ndarray, depth:
     return centre - depth * axis + middle @ plane
 
 
-def _anteversion(femur: BoneMesh, radius: float) -> float | None:
+def _anteversion(femur: Surface, radius: float) -> float | None:
     """Angle of the neck (the x axis) against the backs of the condyles, seen along the shaft [degrees]."""
     length = -float(femur.vertices[:, 2].min())
     if length < 11 * radius:  # the whole bone is about 17 radii long

@@ -24,7 +24,7 @@ from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.crop import cropped_geometry
 from DeepRegistrationLib.images.volume import Volume
 
-_ABOVE_MM = 10.0
+ABOVE_MM = 10.0
 """From the top of the head to the upper edge of the grid, before pose and shift are drawn."""
 
 
@@ -254,7 +254,7 @@ def _with_round_head(before: np.ndarray, bent: np.ndarray, regions: FemurRegions
 
 def _middle_of_crop(vertices: np.ndarray, geometry: VolumeGeometry) -> np.ndarray:
     """(3,); the point of the femur that lies in the middle of the grid: its upper end fits in."""
-    top = vertices[:, 2].max() + _ABOVE_MM
+    top = vertices[:, 2].max() + ABOVE_MM
     inside = vertices[vertices[:, 2] > top - geometry.extent_mm[2]]
     middle = (inside.min(0) + inside.max(0)) / 2
     return np.array([middle[0], middle[1], top - geometry.extent_mm[2] / 2])
