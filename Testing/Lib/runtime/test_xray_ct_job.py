@@ -210,7 +210,7 @@ def test_the_scene_holds_ct_radiographs_and_stand(two_views, tmp_path):
 def test_the_worker_tells_poses_and_finishes(a_worker, two_views, tmp_path):
     job = job_of(two_views[0], tmp_path / "out")
     a_worker.run(job, "x", tmp_path)
-    events = a_worker.wait_for("finished", "failed", job_id="x")
+    events = a_worker.wait_for("finished", "failed", job_id="x", timeout_s=400.0)
     assert events[-1]["event"] == "finished", events[-1]
     told = [event for event in events if "pose" in event]
     assert told
@@ -220,10 +220,11 @@ def test_the_worker_tells_poses_and_finishes(a_worker, two_views, tmp_path):
 
 def test_the_worker_is_cancelled_in_the_middle(a_worker, two_views, tmp_path):
     a_worker.run(job_of(two_views[0], tmp_path / "out"), "c", tmp_path)
-    while "pose" not in a_worker.next_event():
+    while "pose" not in a_worker.next_event(timeout_s=400.0):
         pass
     a_worker.send(command="cancel", id="c")
-    assert a_worker.wait_for("cancelled", "finished", job_id="c")[-1]["exit_code"] == ExitCode.CANCELLED
+    ended = a_worker.wait_for("cancelled", "finished", job_id="c", timeout_s=400.0)[-1]
+    assert ended["exit_code"] == ExitCode.CANCELLED
     assert [path.name for path in tmp_path.iterdir()] == ["c.json"]
 
 
