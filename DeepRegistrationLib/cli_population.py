@@ -20,6 +20,12 @@ class Split(StrEnum):
     TEST = "test"
 
 
+CoarserOption = Annotated[
+    int,
+    typer.Option(help="2 or 4: larger voxels. 1 is 192 x 128 x 192 of 0.664 x 0.664 x 1 mm.", min=1, max=4),
+]
+
+
 def population(
     data: Annotated[
         Path,
@@ -37,12 +43,7 @@ def population(
     first: Annotated[
         int, typer.Option(help="Number of the first patient, to share the work between machines.", min=0)
     ] = 0,
-    coarser: Annotated[
-        int,
-        typer.Option(
-            help="2 or 4: larger voxels. 1 is 192 x 128 x 192 of 0.664 x 0.664 x 1 mm.", min=1, max=4
-        ),
-    ] = 1,
+    coarser: CoarserOption = 1,
     assign: Annotated[
         list[str] | None,
         typer.Option(help="SUBJECT=SPLIT, for subjects of your own; may be given several times."),
@@ -74,6 +75,39 @@ def population(
             unit_mm,
         )
         say(f"{len(written) - 1} patients and the atlas in {output}")
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+def femora_from_ct(
+    ct: Annotated[Path, typer.Option(help="CT in HU with one or both hips.")],
+    labels: Annotated[Path, typer.Option(help="Labels on the same grid.")],
+    output: Annotated[Path, typer.Option(help="Folder for the CTs with labels; new or empty.")],
+    left: Annotated[int | None, typer.Option(help="Label of the left femur.", min=1)] = None,
+    right: Annotated[int | None, typer.Option(help="Label of the right femur.", min=1)] = None,
+    header_factor: Annotated[
+        float, typer.Option(help="By which the true voxels are larger than the header says.", min=0.01)
+    ] = 1.0,
+    coarser: CoarserOption = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.")] = False,
+) -> None:
+    """Cut the femora out of a real CT, as right ones in the frame of the population.
+
+    Writes NAME_left_ct.nii.gz, NAME_left_labels.nii.gz (1 femur, 2 its head), the same for the right one, and
+    population.csv.
+    """
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.data.femur_meshes import Side
+        from DeepRegistrationLib.data.femur_population_writer import write_ct_femora
+
+        named = {Side.LEFT: left, Side.RIGHT: right}
+        femora = {side: label for side, label in named.items() if label is not None}
+        if not femora:
+            raise InputError("No femur is named. Give the label of at least one with --left or --right.")
+        written = write_ct_femora(ct, labels, femora, output, header_factor, coarser)
+        say("\n".join(map(str, written)))
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))

@@ -1,4 +1,4 @@
-"""Makes a population on disk: meshes in, a folder of CTs with labels, a table and the atlas out."""
+"""Makes populations on disk: meshes or a CT in, a folder of CTs with labels and a table out."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from DeepRegistrationLib.data.biplanar_split import BiplanarSplit
 from DeepRegistrationLib.data.femur_folder import ATLAS, table_row, write_pair, write_table
-from DeepRegistrationLib.data.femur_meshes import load_femora
+from DeepRegistrationLib.data.femur_from_ct import femora_from_ct, with_voxels_scaled
+from DeepRegistrationLib.data.femur_meshes import Side, load_femora
 from DeepRegistrationLib.data.femur_population import FemurPopulation, PopulationSettings
 from DeepRegistrationLib.data.femur_shape_model import build_femur_shapes
 from DeepRegistrationLib.data.femur_surroundings import load_neighbours
 from DeepRegistrationLib.errors import Cancelled, InputError
+from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.progress import Progress, Report
 
 _MODEL_SHARE = 0.1
@@ -49,15 +51,10 @@ def write_population(
         InputError: meshes or folder that cannot be used.
         Cancelled: the receiver wants to stop; what is written already stays.
     """
-    if output.is_dir() and any(output.iterdir()) and first == 0:
-        raise InputError(f"The folder '{output}' is not empty. Name a new one, or empty it.")
+    if first == 0:
+        _check_empty(output)
     femora = load_femora(meshes, assigned, unit_mm)
-    usual = PopulationSettings()
-    settings = replace(
-        usual,
-        shape_kji=tuple(n // coarser for n in usual.shape_kji),
-        spacing_mm=tuple(x * coarser for x in usual.spacing_mm),
-    )
+    settings = coarser_settings(coarser)
     needed = [femur for femur in femora if femur.split in (split, BiplanarSplit.TRAIN)]
     shapes = build_femur_shapes(
         needed, lambda progress: report(replace(progress, fraction=_MODEL_SHARE * progress.fraction))
@@ -81,3 +78,52 @@ def write_population(
         rows.append(table_row(femur, name))
         write_table(rows, output)  # after each: a population that is stopped has its table
     return written
+
+
+def write_ct_femora(
+    ct: Path,
+    labels: Path,
+    femora: Mapping[Side, int],
+    output: Path,
+    header_factor: float = 1.0,
+    coarser: int = 1,
+) -> list[Path]:
+    """Writes the femora of a real CT as the population has them.
+
+    Args:
+        ct: file in HU.
+        labels: file on the same grid.
+        femora: side -> label of the femur.
+        output: folder to be made; must be empty or absent.
+        header_factor: by which the true voxels are larger than the header says.
+        coarser: as in `write_population`.
+
+    Returns:
+        The CTs.
+
+    Raises:
+        InputError: files, labels or folder that cannot be used.
+    """
+    _check_empty(output)
+    volumes = (read_volume(ct), read_volume(labels, labels=True))
+    scaled = [with_voxels_scaled(volume, header_factor) for volume in volumes]
+    found = femora_from_ct(*scaled, femora, coarser_settings(coarser))
+    output.mkdir(parents=True, exist_ok=True)
+    names = {side: f"{volumes[0].name.removesuffix('_ct')}_{side}" for side in found}
+    write_table([table_row(femur, names[side]) for side, femur in found.items()], output)
+    return [write_pair(femur, names[side], output).ct for side, femur in found.items()]
+
+
+def coarser_settings(coarser: int) -> PopulationSettings:
+    """The usual population with voxels n times as large, and as many fewer along each axis."""
+    usual = PopulationSettings()
+    return replace(
+        usual,
+        shape_kji=tuple(n // coarser for n in usual.shape_kji),
+        spacing_mm=tuple(x * coarser for x in usual.spacing_mm),
+    )
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"The folder '{folder}' is not empty. Name a new one, or empty it.")

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from DeepRegistrationLib.data.biplanar_split import TS0561_HEADER_FACTOR
 from DeepRegistrationLib.data.femur_ct import FemurLabel
+from DeepRegistrationLib.data.femur_folder import find_pairs, read_landmarks
 from DeepRegistrationLib.data.femur_from_ct import femora_from_ct, with_voxels_scaled
 from DeepRegistrationLib.data.femur_meshes import Side
 from DeepRegistrationLib.data.femur_population import PopulationSettings
@@ -16,6 +18,7 @@ from DeepRegistrationLib.data.signed_distance import signed_distance
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.images.write import write_nifti
 from Testing.Lib.data.tube_femur import tube_femur
 from Testing.Lib.pictures import FAR, oblique_geometry, positions
 
@@ -86,6 +89,24 @@ def test_both_femora_of_a_ct_come_out_as_the_same_right_one(a_ct_with_both_femor
     first, second = (femur.labels.values > 0 for femur in found.values())
     common = (first & second).sum() * 2 / (first.sum() + second.sum())
     assert common > 0.9  # voxels of 3 mm, and they differ by the tilt of the grid
+
+
+def test_the_command_writes_both_femora_as_a_folder_of_pairs(a_ct_with_both_femora, tmp_path):
+    from DeepRegistrationLib.cli import app
+
+    ct, labels = a_ct_with_both_femora
+    # a header that makes everything half as large
+    write_nifti(with_voxels_scaled(ct, 0.5), tmp_path / "two_ct.nii.gz")
+    write_nifti(with_voxels_scaled(labels, 0.5), tmp_path / "two_labels.nii.gz")
+    files = ["--ct", str(tmp_path / "two_ct.nii.gz"), "--labels", str(tmp_path / "two_labels.nii.gz")]
+    arguments = ["femora-from-ct", *files, "--output", str(tmp_path / "out"), "--quiet", "--coarser", "4"]
+    assert CliRunner().invoke(app, arguments).exit_code == 2  # no femur is named
+    done = CliRunner().invoke(app, [*arguments, "--left", "53", "--right", "54", "--header-factor", "2"])
+    assert done.exit_code == 0, done.output
+    pairs = find_pairs(tmp_path / "out")
+    assert [pair.name for pair in pairs] == ["two_left", "two_right"]
+    assert pairs[0].read()[1].values.max() == FemurLabel.HEAD
+    assert set(read_landmarks(tmp_path / "out")) == {"two_left", "two_right"}
 
 
 def test_a_label_that_is_not_there_is_named(a_ct_with_both_femora):
