@@ -10,6 +10,8 @@ from DeepRegistrationSlicer.ResultLoader import showLike
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 
 _COLORS = "vtkMRMLColorTableNodeYellow"
+# line integrals of the attenuation, without unit: a hand's breadth of air, and more than any body has
+_AIR, _OPAQUE = 0.02, 1e6
 
 
 def createOnDetector(source: RadiographSource, camera: Camera, name: str) -> slicer.vtkMRMLScalarVolumeNode:
@@ -37,8 +39,12 @@ def createDrr(path: Path, name: str) -> slicer.vtkMRMLScalarVolumeNode:
 
 
 def colour(node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Shows a DRR in a colour, to be told from the grey of the radiograph under it."""
-    node.GetDisplayNode().SetAndObserveColorNodeID(_COLORS)
+    """Shows a DRR in a colour, to be told from the grey of the radiograph under it; air is not painted."""
+    display = node.GetDisplayNode()
+    display.SetAndObserveColorNodeID(_COLORS)
+    display.AutoThresholdOff()
+    display.SetThreshold(_AIR, _OPAQUE)
+    display.ApplyThresholdOn()
 
 
 def numbered(stem: str, index: int) -> str:

@@ -23,7 +23,7 @@ from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector, numbe
 from DeepRegistrationSlicer.XrayStand import cameraOf, createStand
 from DeepRegistrationSlicer.XrayViews import XrayShown, showInSliceViews
 
-DRR, XRAY, STAND = "drr", "xray", "stand"
+DRR, XRAY, OVERLAY, STAND = "drr", "xray", "overlay", "stand"
 """Roles of nodes, numbered by view as drr, drr2."""
 CHART, SERIES, TABLE = "chart", "series", "convergence"
 
@@ -91,6 +91,10 @@ def loadXrayResult(
                 )
                 drr = folder / f"{numbered('drr', index)}.nrrd"
                 more[numbered(DRR, index)] = createDrr(drr, nodeName(ct, f"DRR {index + 1}"))
+                projected = folder / f"{numbered('bones', index)}.nrrd"
+                if projected.is_file():
+                    name = nodeName(ct, f"bones over radiograph {index + 1}")
+                    more[numbered(OVERLAY, index)] = createDrr(projected, name)
             if wanted.stand:
                 name = nodeName(ct, f"X-ray machine {index + 1}")
                 more[numbered(STAND, index)] = createStand(camera, name, index)
@@ -109,14 +113,17 @@ def loadXrayResult(
 
 
 def shownOf(result: ResultNodes) -> XrayShown:
-    """Radiographs and DRRs of a result, as far as they are still there."""
+    """Radiographs of a result, and what lies over them: bones, or all of the CT."""
     indices = [
         index for index in range(len(result.content()["views"])) if numbered(XRAY, index) in result.more
     ]
     models = [node for node in result.more.values() if node.IsA("vtkMRMLModelNode")]
     return XrayShown(
         [result.more[numbered(XRAY, index)] for index in indices],
-        [result.more.get(numbered(DRR, index)) for index in indices],
+        [
+            result.more.get(numbered(OVERLAY, index)) or result.more.get(numbered(DRR, index))
+            for index in indices
+        ],
         models,
         result.more.get(CHART),
     )

@@ -19,7 +19,7 @@ _COLORS = ("#58C2FF", "#FFB554")
 _MARGIN = 1.1
 _UP, _FORWARD = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
 # of the camera, in diagonals of what is to be seen; its view angle is 30 degrees
-_DISTANCE = 1.45
+_DISTANCE = 1.9
 # share of the line of sight that looks down on the machine, and along the beam
 _FROM_ABOVE, _ALONG_BEAM = 0.35, 0.45
 _STEEP = 0.95

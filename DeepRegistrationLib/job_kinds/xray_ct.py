@@ -147,7 +147,10 @@ def _parts(result: XrayCtResult, job: Job) -> ResultParts:
     files = {}
     for number, view in enumerate(result.views):
         camera = view.radiograph.camera
-        for stem, values in ((names.DRR, view.drr), (names.XRAY, view.radiograph.values)):
+        images = {names.DRR: view.drr, names.XRAY: view.radiograph.values, names.BONES: view.bones}
+        for stem, values in images.items():
+            if values is None:
+                continue
             name = names.numbered(stem, number)
             files[f"{name}.nrrd"] = partial(write_nrrd, detector_volume(values, camera, name))
     segments = _segments(result)

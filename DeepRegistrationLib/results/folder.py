@@ -20,7 +20,7 @@ SEGMENTATION = "segmentation.seg.nrrd"
 MATCHING = "matching_atlas_slice.nrrd"
 SLICES = "slices.csv"
 ANGLES, FRAMES = "angles.csv", "frames.igs.mha"
-DRR, XRAY = "drr", "xray"
+DRR, XRAY, BONES = "drr", "xray", "bones"
 """One image per radiograph: drr.nrrd, drr2.nrrd and so on, with `numbered`."""
 REPORT = "report.html"
 SCENE = "scene.mrb"
@@ -42,7 +42,7 @@ _OURS = frozenset(
         *_OTHER_JOBS,
     )
 )
-_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY})[0-9]*\.nrrd")
+_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY}|{BONES})[0-9]*\.nrrd")
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
 

@@ -1,4 +1,4 @@
-"""Radiographs of a CT where it is put, fast enough to follow a hand; nothing is registered."""
+"""Radiographs of the bones of a CT where it is put, fast enough to follow a hand; nothing is registered."""
 
 import math
 import time
@@ -33,7 +33,7 @@ _COARSER = 1.5
 _MEASURE = "correlation of gradients"
 _BETWEEN_PICTURES_S = 0.15
 _NOT_REGISTERED = Confidence(
-    0.0, Trust.LOW, "Nothing was registered: this is the radiograph of the CT where it was put."
+    0.0, Trust.LOW, "Nothing was registered: this is the radiograph of the bones where the CT was put."
 )
 
 
@@ -61,13 +61,14 @@ class ShownCt:
             pixel_at_anatomy_mm(radiograph, inputs.start, anatomy.centre_ras)
             for radiograph in self.radiographs
         )
-        self._volume = _no_finer_than(anatomy.whole, _COARSER * spacing_mm)
+        # bones alone: over a radiograph that shows everything, they are what is looked for
+        self._volume = _no_finer_than(anatomy.bone, _COARSER * spacing_mm)
         self._measures = [
             gradient_correlation(radiograph.values, radiograph.used()) for radiograph in self.radiographs
         ]
 
     def drr(self, view: int, world_from_ct: np.ndarray) -> torch.Tensor:
-        """(rows, columns); radiograph of the CT at a pose (4, 4), on the pixels of `radiographs[view]`."""
+        """(rows, columns); radiograph of the bones at a pose (4, 4), on the pixels of `radiographs[view]`."""
         return project_volume(self._volume, self.radiographs[view].camera, world_from_ct)
 
     def similarity(self, view: int, drr: torch.Tensor) -> float:

@@ -50,6 +50,8 @@ class XrayView:
         residual_mm: mean distance on the detector of an edge of the DRR's bones from the nearest edge of the
             radiograph at the answer [mm].
         residual_start_mm: the same at the start pose [mm].
+        bones: (rows, columns) float32; radiograph of the bones alone at the answer, to be laid over
+            `radiograph`; None where it was not computed.
     """
 
     radiograph: Radiograph
@@ -59,6 +61,7 @@ class XrayView:
     similarity: float
     residual_mm: float
     residual_start_mm: float
+    bones: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

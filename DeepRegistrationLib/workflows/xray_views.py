@@ -34,6 +34,7 @@ def make_view(
         similarity=float(measure.similarity(small[None])[0]),
         residual_mm=edge_distance_mm(radiograph, at_answer[0].cpu()),
         residual_start_mm=edge_distance_mm(radiograph, at_start[0].cpu()),
+        bones=at_answer[0].float().cpu(),
     )
 
 

@@ -23,7 +23,9 @@ _CT, _BONES = "x2s/colon0243_ct.nii.gz", "x2s/colon0243_pelvis_label.nii.gz"
 _ANGLES_DEG = ((0.0, 3.0), (40.0, 3.0))
 _NUMBERS = {"sourceToDetector": 1020.0, "sourceToIsocentre": 700.0, "columnSpacing": 0.8, "rowSpacing": 0.8}
 _AWAY = ((4, -6, 8), (12.0, -9.0, 14.0))
-_WIDTH, _HEIGHT = 460, 1120
+_PELVIS_RAS = (-364.0, -245.0, -415.0)
+"""Middle of the pelvis [mm]: the isocentre of both views."""
+_WIDTH, _HEIGHT = 460, 1240
 
 
 def simulate(ct: Path, folder: Path) -> list[Path]:
@@ -41,6 +43,7 @@ def simulate(ct: Path, folder: Path) -> list[Path]:
         command = [sys.executable, "-m", "DeepRegistrationLib.cli", "simulate-xray", "--quiet"]
         command += [str(text) for option in options.items() for text in option]
         command += ["--image-size", "512", "512", "--pixel-spacing", "0.8", "0.8"]
+        command += ["--meaning", "attenuation", "--isocenter", *map(str, _PELVIS_RAS)]
         subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     return folders
 
@@ -106,11 +109,12 @@ def main() -> None:
     ]
     user = OpenPanel(LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py"), JobChoice.XRAY_CT)
     fill(user, radiographs, [path / "camera.json" for path in folders])
-    user.parameters.xrayCt.bones = bones
+    isocentre = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Isocentre")
+    isocentre.AddControlPointWorld(*_PELVIS_RAS)
+    chosen = user.parameters.xrayCt
+    chosen.bones, chosen.isocentre = bones, isocentre
 
-    bounds = [0.0] * 6
-    ct.GetRASBounds(bounds)
-    middle = np.array(bounds).reshape(3, 2).mean(axis=1)
+    middle = np.array(_PELVIS_RAS)
     matrix = rotation(_AWAY[0])
     matrix[:3, 3] = middle - matrix[:3, :3] @ middle + _AWAY[1]
     start = createLinearTransform(matrix, "start")
