@@ -91,6 +91,7 @@ def main() -> None:
     """Writes panel-xray.png, xray-start.png and xray-result.png into the folder of the second argument."""
     from DeepRegistrationSlicer.Choices import JobChoice
     from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, loadVolume
+    from DeepRegistrationSlicer.ResultNodes import findResult
     from DeepRegistrationSlicer.XrayStartPose import hideHandles, makeMovable
 
     from Testing.Slicer.host.scripted_module import LoadedModule
@@ -132,7 +133,11 @@ def main() -> None:
     user.parent.resize(_WIDTH, _HEIGHT)
     settle()
     user.parent.grab().save(str(folder / "panel-xray.png"))
-    print(user.ui.confidenceLabel.text)
+    # the radiographs were simulated of the CT as it lies
+    found = slicer.util.arrayFromTransformMatrix(findResult(ct).transform)
+    error_mm = np.linalg.norm(found[:3, :3] @ middle + found[:3, 3] - middle)
+    error_deg = np.degrees(np.arccos(np.clip((np.trace(found[:3, :3]) - 1) / 2, -1, 1)))
+    print(f"pose: {error_mm:.2f} mm and {error_deg:.2f} degrees from the truth")
     user.widget.cleanup()
 
 

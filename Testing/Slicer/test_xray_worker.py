@@ -81,7 +81,7 @@ def test_the_overlay_shows_the_ct_where_it_is_put(a_tab, nodes):
     waitFor(lambda: drr.GetImageData().GetMTime() > old)
     there = correlation(drr, nodes.radiographs[0])
     # of the bones alone, over a radiograph of everything
-    assert there > 0.7
+    assert there > 0.5
     assert away < there - 0.1
     a_tab.ui.followCheckBox.checked = False
     waitFor(lambda: a_tab.logic.job is None)

@@ -11,7 +11,10 @@ from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createVolum
 from DeepRegistrationSlicer.WorkerClient import WorkerClient
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayGeometry import KnownNumbers, RadiographSource
+from DeepRegistrationSlicer.XrayImages import createOnDetector
 
+from DeepRegistrationLib.geometry.c_arm import CArm
+from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from Testing.Slicer.nodes import rotation
 
@@ -127,3 +130,12 @@ def moveBy(nodes: XrayNodes, angles_deg=(3, -4, 5), shift_mm=(4.0, -3.0, 6.0)):
 def flatImage(value: float = 7.0, shape_kji=(1, 24, 32), name="Picture"):
     """A radiograph of one value."""
     return createVolume(np.full(shape_kji, value, np.float32), np.eye(4), name)
+
+
+def onDetector(values: np.ndarray, mirrored: bool = False) -> tuple[slicer.vtkMRMLScalarVolumeNode, Camera]:
+    """An image (rows, columns) on an oblique detector, and its camera."""
+    rows, columns = values.shape
+    camera = CArm(1020.0, 700.0, 35.0, -20.0, (2.0, 2.0), (columns, rows)).camera(MIDDLE)
+    camera = camera.flipped(columns=True) if mirrored else camera
+    source = RadiographSource(createVolume(values[None].astype(np.float32), np.eye(4), "Shot"))
+    return createOnDetector(source, camera, "Shot on detector"), camera
