@@ -164,12 +164,13 @@ def simulate_xray(
     ] = StoredMeaning.INTENSITY,
     levels: Annotated[int, typer.Option(help="Number of grey values.", min=2, max=65536)] = 4096,
     saturation: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Signal at which the detector is full, in parts of that of air.",
-            min=0.05,
+            help="Signal at which the detector is full, in parts of that of air; left out, the exposure is "
+            "automatic: the brightest hundredth of the picture.",
+            min=0.001,
         ),
-    ] = 1.1,
+    ] = None,
     output: FolderOption = Path("deepregistration-xray"),
     seed: SeedOption = 0,
     device: DeviceOption = Device.AUTO,

@@ -20,6 +20,8 @@ from DeepRegistrationLib.projection.materials import (
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 from DeepRegistrationLib.projection.spectrum import Tube, tube_spectrum
 
+_FULL = 0.99
+"""Share of the field that an automatic exposure keeps below the largest grey value."""
 _BEHIND_THE_PATIENT = 0.5
 """Attenuation from which on a pixel counts as being behind the patient."""
 
@@ -44,7 +46,7 @@ class SimulationSettings:
         levels: number of grey values.
         painted: pixels that the X-rays do not reach undiminished are stored with the grey value 0.
         saturation: signal that becomes the largest grey value, as part of the signal without a patient; below
-            1 air is cut off.
+            1 air is cut off. None is an automatic exposure: the brightest hundredth of the field has it.
         gamma: exponent of the grey curve of the stored image.
 
     Raises:
@@ -62,12 +64,13 @@ class SimulationSettings:
     meaning: PixelMeaning = PixelMeaning.INTENSITY
     painted: bool = False
     levels: int = 4096
-    saturation: float = 1.1
+    saturation: float | None = 1.1
     gamma: float = 1.0
 
     def __post_init__(self) -> None:
         not_negative = (self.scatter_to_primary, self.scatter_width_mm, self.blur_mm, self.electronic_noise)
-        positive = (self.photons_per_mm2, self.saturation, self.gamma)
+        full = 1.0 if self.saturation is None else self.saturation
+        positive = (self.photons_per_mm2, full, self.gamma)
         if min(not_negative) < 0 or min(positive) <= 0 or self.levels < 2:
             raise ValueError(f"a quantity of the simulation is out of range: {self}")
 
@@ -156,9 +159,9 @@ def simulate_radiograph(
     signal = smooth_image(signal, sigma_px)  # after the noise of the photons: their noise becomes correlated
     noise = torch.randn(signal.shape, generator=generator, device=signal.device)
     signal = (signal + settings.electronic_noise * noise) * view.detector
-    floor = settings.saturation / settings.levels / 2
-    measured = -signal.clamp_min(floor).log()
-    pixels = _stored(signal, settings)
+    saturation = settings.saturation or _automatic(signal[view.used])
+    measured = -signal.clamp_min(saturation / settings.levels / 2).log()
+    pixels = _stored(signal / saturation, settings)
     if settings.painted:
         pixels = pixels * view.used
     return SimulatedRadiograph(pixels, measured, attenuation, view.used, settings)
@@ -228,9 +231,16 @@ def _with_quantum_noise(
     return counts * energy / open_kev
 
 
-def _stored(signal: torch.Tensor, settings: SimulationSettings) -> torch.Tensor:
-    """(rows, columns) float32; whole grey values."""
-    relative = (signal / settings.saturation).clamp(0, 1)
+def _automatic(signal: torch.Tensor) -> float:
+    """The signal at which a machine lets the detector be full that exposes for what it sees."""
+    if not len(signal):
+        return 1.0
+    return float(signal.kthvalue(max(int(_FULL * len(signal)), 1)).values.clamp_min(1e-6))
+
+
+def _stored(relative: torch.Tensor, settings: SimulationSettings) -> torch.Tensor:
+    """(rows, columns) float32; whole grey values of a signal, which is 1 where the detector is full."""
+    relative = relative.clamp(0, 1)
     if settings.meaning.is_logarithm:
         # from full signal to one grey value: the range that the detector's own digits hold
         depth = np.log(settings.levels)

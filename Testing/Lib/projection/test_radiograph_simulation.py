@@ -214,3 +214,18 @@ def test_settings_that_no_machine_has_are_refused():
         Collimation(blades=(0.2, -0.3, 1, 1))
     with pytest.raises(ValueError, match="radius must be positive"):
         Collimation(circle_radius=0)
+
+
+def test_an_automatic_exposure_fills_the_grey_values_also_behind_a_thick_patient():
+    integrals = torch.zeros(3, 60, 80)
+    integrals[0] = 25 + 5 * torch.linspace(0, 1, 80)  # 25 to 30 cm of soft tissue everywhere: no air in sight
+    automatic, fixed = (
+        simulate_radiograph(
+            integrals, (1.0, 1.0), SimulationSettings(saturation=full), torch.Generator().manual_seed(0)
+        ).pixels
+        for full in (None, 1.1)
+    )
+    assert float(fixed.max()) < 60
+    assert float(automatic.max()) == 4095
+    assert float((automatic == 4095).float().mean()) == pytest.approx(0.01, abs=0.005)
+    assert float(automatic.median()) > 1500
