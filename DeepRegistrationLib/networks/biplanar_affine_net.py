@@ -10,8 +10,9 @@ from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.networks.biplanar_encoders import PairEncoder
 from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, BiplanarViews, biplanar_size
 
-_SHIFT_MM = 50.0
-"""What an output of 1 means for a shift; turns are in radians, the size is a logarithm."""
+_TURN, _SHIFT_MM, _SIZE = 0.1, 5.0, 0.1
+"""What an output of 1 means [rad, mm, logarithm]. Small, because the last layer sums thousands of features:
+with larger units the first steps of a training throw the atlas out of the volume, and nothing leads back."""
 _NARROW = 1e-3
 """Standard deviation of the first weights of the last layer: a new network answers almost the identity."""
 
@@ -21,7 +22,7 @@ class AffineEstimate:
     """Similarity maps of B patients.
 
     Attributes:
-        numbers: (B, 7); rotation vector [rad], shift / 50 mm, logarithm of the size.
+        numbers: (B, 7); rotation vector [0.1 rad], shift [5 mm], logarithm of the size [0.1].
         atlas_from_patient: (B, 4, 4); about the middle of the grid [mm, RAS], float64.
     """
 
@@ -86,7 +87,9 @@ def similarity_matrix(numbers: torch.Tensor, views: BiplanarViews) -> torch.Tens
     """(B, 4, 4) float64; similarity maps about the middle of the grid, from (B, 7)."""
     numbers = numbers.double()
     centre = torch.from_numpy(views.geometry.centre_ras).to(numbers.device)
-    linear = matrix_from_rotation_vector(numbers[:, :3]) * numbers[:, 6].exp()[:, None, None]
+    linear = (
+        matrix_from_rotation_vector(_TURN * numbers[:, :3]) * (_SIZE * numbers[:, 6]).exp()[:, None, None]
+    )
     shift = centre - linear @ centre + _SHIFT_MM * numbers[:, 3:6]
     top = torch.cat([linear, shift[..., None]], -1)
     bottom = torch.tensor([0.0, 0, 0, 1], dtype=top.dtype, device=top.device).expand(len(top), 1, 4)

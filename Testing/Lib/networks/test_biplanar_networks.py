@@ -156,7 +156,7 @@ def test_exchanging_views_with_their_cameras_is_another_question_than_without():
 
 def test_the_seven_numbers_turn_and_grow_about_the_middle_of_the_grid():
     views = the_views(geometry=the_grid(centre=FAR, degrees=(20, -35, 50)))
-    numbers = torch.tensor([[0.1, -0.2, 0.3, 0.1, -0.04, 0.02, 0.2]])
+    numbers = torch.tensor([[1.0, -2.0, 3.0, 1.0, -0.4, 0.2, 2.0]])
     matrix = similarity_matrix(numbers, views)[0].numpy()
     arrived = matrix[:3, :3] @ FAR + matrix[:3, 3]
     np.testing.assert_allclose(arrived - FAR, [5.0, -2.0, 1.0], atol=1e-4)
