@@ -23,7 +23,7 @@ from DeepRegistrationLib.results.transform_file import read_transform
 from Testing.Lib.xray_case import MIDDLE, a_camera, a_case, write_case
 
 PROGRAM = [sys.executable, "-W", "error", "-m", "DeepRegistrationLib.cli", "xray-ct"]
-ALWAYS = {"result.json", "transform.tfm", "drr.nrrd", "xray.nrrd"}
+ALWAYS = {"result.json", "transform.tfm", "drr.nrrd", "bones.nrrd", "xray.nrrd"}
 NEAR = XrayCtSettings(search_rotation_deg=10.0, search_translation_mm=15.0)
 
 
