@@ -22,12 +22,15 @@ _MARGIN_HALF, _MARGIN_WIDTH = 1.2, 0.25
 other poses edges that lie on edges prove nothing."""
 _SEEN_HALF, _SEEN_WIDTH = 0.12, 0.02
 """Part of the bones that has to be seen: other evidence does not make up for it."""
+WITHIN_MM = 5.0
+"""A confidence speaks of a pose within this distance, depth included."""
 _HIGH, _LOW = 0.8, 0.5
 _DOUBTS = {
     "score": "another pose fits nearly as well",
     "residual": "another pose leaves nearly as little unexplained",
     "edges": "projected edges do not lie on those of the radiograph",
     "seen": "the radiographs show next to nothing of the bones",
+    "depth": "the distance from the source is uncertain",
 }
 # of right answers, to tell what is missing most from a doubtful one
 _TYPICAL = {"score": 0.5, "residual": 0.7, "edges": 1.5}
@@ -85,9 +88,12 @@ def judge(evidence: XrayEvidence) -> Confidence:
     together = WEIGHTS["constant"] + sum(WEIGHTS[name] * number for name, number in found.items())
     seen = soft_step(evidence.seen_share, _SEEN_HALF, _SEEN_WIDTH)
     margin = WEIGHTS["score"] * found["score"] + WEIGHTS["residual"] * found["residual"]
-    value = soft_step(together, 0.0, 1.0) * soft_step(margin, _MARGIN_HALF, _MARGIN_WIDTH) * seen
+    # part of a normal distribution that lies within the distance
+    depth = math.erf(WITHIN_MM / (math.sqrt(2) * max(evidence.depth_sigma_mm, 1e-6)))
+    value = soft_step(together, 0.0, 1.0) * soft_step(margin, _MARGIN_HALF, _MARGIN_WIDTH) * seen * depth
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
     lacking = {name: WEIGHTS[name] * (_TYPICAL[name] - number) for name, number in found.items()}
+    lacking["depth"] = -math.log(max(depth, 1e-6))
     lacking["seen"] = 0.0 if seen > 0.5 else math.inf
     weakest = max(lacking, key=lacking.get)
     return Confidence(round(value, 4), trust, _reason(trust, weakest, evidence), asdict(evidence))

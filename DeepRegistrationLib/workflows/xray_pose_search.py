@@ -39,10 +39,13 @@ from DeepRegistrationLib.similarity.gradient_orientation import gradient_orienta
 from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_correlation
 from DeepRegistrationLib.similarity.radiograph_measure import RadiographMeasure, SumOfMeasures
 from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
+from DeepRegistrationLib.workflows.xray_rivals import ENOUGH_RIVALS
 
 COARSE_PX, MEDIUM_PX, FINE_PX = 32, 64, 128
 # of the candidates of a trail, this part goes on to the medium and to the fine level
 _MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.06
+_LEAST = ENOUGH_RIVALS + 2
+"""Goes on at the least, so that there are rivals to compare the best pose with."""
 # a radiograph was aimed at the anatomy: poses at which it shows less of the bones are no answers
 _LEAST_SEEN = 0.15
 # poses nearer than this are one pose, coarse to fine
@@ -248,7 +251,7 @@ def _refined(scene: XrayScene, trail: _Trail, proposals: Candidates, count: int,
     """Refined from level to level, fewer and fewer; scored by edges at the fine level."""
     first = distinct(_seen(proposals, scene).best(4 * count), scene.centre, *_SAME_COARSE).best(count)
     poses = torch.cat([torch.from_numpy(scene.start.copy())[None], first.poses])
-    medium, fine = (max(3, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
+    medium, fine = (max(_LEAST, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
     last = trail.levels[-1][1]
     last = edge_measure if last is gradient_orientation else last
     levels = (*trail.levels, (FINE_PX, last, 10))

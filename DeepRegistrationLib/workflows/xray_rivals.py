@@ -16,8 +16,12 @@ CERTAIN_RESIDUAL_RATIO = 2.0
 CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 1.7, 0.12
 
 
-def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
-    """Similarity of the best pose that is another answer than the first; 0 if there is none.
+ENOUGH_RIVALS = 4
+"""Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any."""
+
+
+def rival_scores(pool: Candidates, centre_ras: torch.Tensor) -> torch.Tensor:
+    """(M,); similarities of the poses that are other answers than the first, best first.
 
     Args:
         pool: the best first.
@@ -27,7 +31,18 @@ def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
     centres = pool.poses[:, :3, 3] + rotations @ centre_ras
     turned = geodesic_distance(rotations, rotations[0]) > DIFFERENT_RAD
     others = turned | ((centres - centres[0]).norm(dim=-1) > DIFFERENT_MM)
-    return float(pool.scores[others].max()) if bool(others.any()) else 0.0
+    return pool.scores[others]
+
+
+def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
+    """Similarity of the best pose that is another answer than the first; that of the first if there are few.
+
+    Args:
+        pool: the best first.
+        centre_ras: (3,); middle of the anatomy in the frame of the volume.
+    """
+    scores = rival_scores(pool, centre_ras)
+    return float(scores.max()) if len(scores) >= ENOUGH_RIVALS else float(pool.scores[0])
 
 
 def residual_ratio(best: float, rival: float) -> float:

@@ -42,6 +42,7 @@ def test_clear_evidence_is_trusted():
     [
         ({"score_ratio": 1.0, "residual_ratio": 1.0}, "Another pose"),
         ({"seen_share": 0.02}, "show next to nothing of the bones"),
+        ({"depth_sigma_mm": 20.0}, "The distance from the source is uncertain"),
     ],
 )
 def test_evidence_against_a_pose_is_named(worse, text):
@@ -53,7 +54,13 @@ def test_evidence_against_a_pose_is_named(worse, text):
 
 @pytest.mark.parametrize(
     "worse",
-    [{"score_ratio": 1.3}, {"residual_ratio": 1.5}, {"edge_distance_mm": 3.0}, {"seen_share": 0.1}],
+    [
+        {"score_ratio": 1.3},
+        {"residual_ratio": 1.5},
+        {"edge_distance_mm": 3.0},
+        {"seen_share": 0.1},
+        {"depth_sigma_mm": 5.0},
+    ],
 )
 def test_every_piece_of_evidence_counts(worse):
     assert judge(dataclasses.replace(CLEAR, **worse)).value < judge(CLEAR).value
@@ -68,11 +75,19 @@ def pool(steps, scores):
     return Candidates(se3_exp(torch.tensor(steps, dtype=torch.float64)), torch.tensor(scores))
 
 
+NEAR, TURNED, MOVED = [0.02, 0, 0, 5, 0, 0], [0.3, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 60]
+OTHERS = [TURNED, MOVED, [0, 0.4, 0, 0, 0, 0], [0, 0, 0.5, 0, 40, 0]]
+
+
 def test_the_neighbourhood_of_the_answer_is_no_rival():
-    near, turned, moved = [0.02, 0, 0, 5, 0, 0], [0.3, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 60]
-    everywhere = pool([[0.0] * 6, near, turned, moved], [0.9, 0.85, 0.4, 0.5])
+    everywhere = pool([[0.0] * 6, NEAR, *OTHERS], [0.9, 0.85, 0.4, 0.5, 0.3, 0.2])
     assert rival_score(everywhere, CENTRE) == pytest.approx(0.5)
-    assert rival_score(pool([[0.0] * 6, near], [0.9, 0.85]), CENTRE) == 0
+
+
+def test_of_few_other_poses_nothing_is_told():
+    """One pose that happens to fit badly must not make the answer look certain."""
+    assert rival_score(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01]), CENTRE) == pytest.approx(0.9)
+    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.95, 0.01, 0.0]), CENTRE)
 
 
 def test_ratios_compare_what_is_left_and_what_is_explained():
@@ -81,11 +96,12 @@ def test_ratios_compare_what_is_left_and_what_is_explained():
     assert score_ratio(0.01, 0.0) == 1
 
 
-def test_only_a_pose_that_stands_out_ends_the_search():
-    far = [0.3, 0, 0, 0, 0, 0]
-    assert stands_out(pool([[0.0] * 6, far], [0.95, 0.5]), CENTRE)
-    assert not stands_out(pool([[0.0] * 6, far], [0.30, 0.28]), CENTRE)
-    assert not stands_out(pool([[0.0] * 6, far], [0.05, 0.01]), CENTRE)
+@pytest.mark.parametrize(
+    ("best", "others", "is_certain"), [(0.95, 0.5, True), (0.30, 0.28, False), (0.05, 0.01, False)]
+)
+def test_only_a_pose_that_stands_out_ends_the_search(best, others, is_certain):
+    scores = [best, *[others] * len(OTHERS)]
+    assert stands_out(pool([[0.0] * 6, *OTHERS], scores), CENTRE) == is_certain
 
 
 @pytest.fixture(scope="module")
