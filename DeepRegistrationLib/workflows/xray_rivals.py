@@ -16,8 +16,9 @@ CERTAIN_RESIDUAL_RATIO = 2.0
 CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 1.7, 0.12
 
 
-ENOUGH_RIVALS = 4
-"""Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any."""
+ENOUGH_RIVALS, CHANCE = 4, 0.2
+"""Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
+wrong poses have reached elsewhere is taken: all may have ended at the answer, too."""
 
 
 def rival_scores(pool: Candidates, centre_ras: torch.Tensor) -> torch.Tensor:
@@ -35,14 +36,15 @@ def rival_scores(pool: Candidates, centre_ras: torch.Tensor) -> torch.Tensor:
 
 
 def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
-    """Similarity of the best pose that is another answer than the first; that of the first if there are few.
+    """Similarity of the best pose that is another answer than the first; at least `CHANCE` if there are few.
 
     Args:
         pool: the best first.
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
     """
     scores = rival_scores(pool, centre_ras)
-    return float(scores.max()) if len(scores) >= ENOUGH_RIVALS else float(pool.scores[0])
+    best = float(scores.max()) if len(scores) else 0.0
+    return best if len(scores) >= ENOUGH_RIVALS else max(best, CHANCE)
 
 
 def residual_ratio(best: float, rival: float) -> float:

@@ -14,7 +14,13 @@ from DeepRegistrationLib.projection.projector import project_volume
 from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.xray_confidence import XrayEvidence, judge
 from DeepRegistrationLib.workflows.xray_residual import edge_distance_mm
-from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score, score_ratio, stands_out
+from DeepRegistrationLib.workflows.xray_rivals import (
+    CHANCE,
+    residual_ratio,
+    rival_score,
+    score_ratio,
+    stands_out,
+)
 from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
 CLEAR = XrayEvidence(
@@ -84,10 +90,12 @@ def test_the_neighbourhood_of_the_answer_is_no_rival():
     assert rival_score(everywhere, CENTRE) == pytest.approx(0.5)
 
 
-def test_of_few_other_poses_nothing_is_told():
-    """One pose that happens to fit badly must not make the answer look certain."""
-    assert rival_score(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01]), CENTRE) == pytest.approx(0.9)
-    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.95, 0.01, 0.0]), CENTRE)
+def test_few_other_poses_do_not_tell_what_a_wrong_one_can_reach():
+    """One pose that happens to fit badly must not make a weak answer look certain."""
+    assert rival_score(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01]), CENTRE) == pytest.approx(CHANCE)
+    assert rival_score(pool([[0.0] * 6, TURNED], [0.9, 0.5]), CENTRE) == pytest.approx(0.5)
+    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.21, 0.01, 0.0]), CENTRE)
+    assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE)
 
 
 def test_ratios_compare_what_is_left_and_what_is_explained():
