@@ -70,6 +70,7 @@ evaluate: venv
 	$(BIN)/deepregistration evaluate fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate contrast-transfer --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate slice-confidence --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate us --data $(DATA)/ultrasound --output $(OUTPUT)/evaluation
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
