@@ -8,14 +8,13 @@ from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.geometry.us_calibration import UltrasoundCalibration
 from DeepRegistrationLib.images.ultrasound_frames import FramePoses, UltrasoundFrames
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod, UsAnglesSettings
-from DeepRegistrationLib.models.catalog import model_catalog
 from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
 from DeepRegistrationLib.optimize.us_pairs import FramePairs
 from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.us_aligned import aligned_frames, reference_from_pixel
 from DeepRegistrationLib.workflows.us_angles import register
 from DeepRegistrationLib.workflows.us_confidence import PairEvidence, judge_frames, judge_pair
-from DeepRegistrationLib.workflows.us_methods import ANGLE_NET, network_motion, register_pairs
+from DeepRegistrationLib.workflows.us_methods import network_motion, register_pairs
 from DeepRegistrationLib.workflows.us_result import UsAnglesInputs
 from Testing.Lib.ultrasound import in_machine, moved_frame
 
@@ -165,8 +164,7 @@ def test_each_look_of_a_network_starts_where_the_last_one_ended():
         torch.testing.assert_close(network_motion(Half(), pairs, looks).angle, torch.tensor([0.01 * looks]))
 
 
-@pytest.mark.skipif(ANGLE_NET in model_catalog(), reason="the network is installed here")
-def test_the_network_that_is_not_installed_is_named():
+def test_the_network_that_is_not_installed_is_named(no_networks):
     frame = moved_frame(0.0, (0.0, 0.0))[None, None]
     pairs = FramePairs(frame, frame, torch.ones(1, 1, 128, 128))
     with pytest.raises(RegistrationError, match=r"Choose 'search\+refine'"):
