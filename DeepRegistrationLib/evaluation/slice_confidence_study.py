@@ -9,10 +9,11 @@ import numpy as np
 
 from DeepRegistrationLib.atlases.fetal_atlas import load_atlas_image
 from DeepRegistrationLib.device import torch_device
+from DeepRegistrationLib.evaluation.confidence_tables import caught_table, weights_table
 from DeepRegistrationLib.evaluation.installed_models import check_same_models, models_of
 from DeepRegistrationLib.evaluation.known_subjects import KnownSubject
 from DeepRegistrationLib.evaluation.logistic_fit import fit_logistic, left_out_sums
-from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, FALSE_ALARMS, caught_share
+from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG, caught_share
 from DeepRegistrationLib.evaluation.slice_answers import slice_errors
 from DeepRegistrationLib.evaluation.slice_cut import CutSlice, cut_slice, draw_slices
 from DeepRegistrationLib.evaluation.study_tables import in_order, models_text, table
@@ -161,7 +162,7 @@ def _write_page(trials: Sequence[ConfidenceTrial], output: Path) -> Path:
     if right.all() or not right.any():
         sections.append("All answers are alike: nothing can be fitted.")
     else:
-        sections += [_weights_table(trials, right), _caught_table(trials, right, errors)]
+        sections += [_weights_section(trials, right), _caught_section(trials, right, errors)]
     path = output / PAGE
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return path
@@ -199,32 +200,25 @@ def _brains_table(trials: Sequence[ConfidenceTrial]) -> str:
     return table(["brain", "slices", "mean [deg]", "median [deg]", "failures"], rows)
 
 
-def _weights_table(trials: Sequence[ConfidenceTrial], right: np.ndarray) -> str:
+def _weights_section(trials: Sequence[ConfidenceTrial], right: np.ndarray) -> str:
     names = _names(trials)
-    fit = fit_logistic(_evidence(trials, names), right)
-    fitted = {"constant": fit.constant, **dict(zip(names, fit.weights, strict=True))}
-    rows = [[name, f"{value:.2f}", f"{WEIGHTS[name]:.2f}"] for name, value in fitted.items()]
+    left_out = tuple(name for name in WEIGHTS if name != "constant" and name not in names)
     return (
         "Log odds of being right are the sum of a constant and of the evidence times its weight; beyond hard "
         "limits of similarity, rival and size the program says less than that.\n\n"
-        + table(["evidence", "fitted weight", "in the program"], rows)
+        + weights_table(fit_logistic(_evidence(trials, names), right), WEIGHTS, left_out)
     )
 
 
-def _caught_table(trials: Sequence[ConfidenceTrial], right: np.ndarray, errors: np.ndarray) -> str:
+def _caught_section(trials: Sequence[ConfidenceTrial], right: np.ndarray, errors: np.ndarray) -> str:
     names = [trial.subject for trial in trials]
-    rows = []
-
-    def add(title: str, values: np.ndarray) -> None:
-        rows.append([title, f"{100 * caught_share(values, errors):.0f} %"])
-
+    sums = {}
     for title, used in _choices(_names(trials)).items():
         evidence = _evidence(trials, used)
-        add(f"{title}, fitted on these", fit_logistic(evidence, right).sums(evidence))
-        add(f"{title}, each brain left out in turn", left_out_sums(evidence, right, names))
-    add("the program today, limits included", np.array([_confidence(trial) for trial in trials]))
-    head = ["evidence", f"failures caught at {100 * FALSE_ALARMS:.0f} % false alarms"]
-    return f"{int((~right).sum())} of {len(right)} answers are wrong.\n\n" + table(head, rows)
+        sums[f"{title}, fitted on these"] = fit_logistic(evidence, right).sums(evidence)
+        sums[f"{title}, each brain left out in turn"] = left_out_sums(evidence, right, names)
+    sums["the program today, limits included"] = np.array([_confidence(trial) for trial in trials])
+    return caught_table({title: caught_share(values, errors) for title, values in sums.items()}, right)
 
 
 def _confidence(trial: ConfidenceTrial) -> float:

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 
 from DeepRegistrationLib.data.xray_split import XraySplit, cts_of
+from DeepRegistrationLib.evaluation.confidence_tables import caught_table, weights_table
 from DeepRegistrationLib.evaluation.logistic_fit import fit_logistic, left_out_sums
+from DeepRegistrationLib.evaluation.metrics import caught_share_of
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.trials import TrialFile
-from DeepRegistrationLib.evaluation.xray_errors import xray_errors
+from DeepRegistrationLib.evaluation.xray_errors import SUCCESS_DEG, SUCCESS_MM, is_right, xray_errors
 from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, draw_poses, load_study_ct
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
 from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
@@ -26,13 +28,11 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationLib.progress import Progress, Report, keep_going
-from DeepRegistrationLib.workflows.xray_confidence import WEIGHTS, XrayEvidence, pieces
+from DeepRegistrationLib.workflows.xray_confidence import WEIGHTS, XrayEvidence, judge, pieces
 from DeepRegistrationLib.workflows.xray_ct import register
 from DeepRegistrationLib.workflows.xray_result import XrayCtInputs
 
 FILE_NAME, PAGE = "xray_confidence_trials.csv", "xray_confidence.md"
-FAILURE_MM, FAILURE_DEG = 5.0, 2.0
-FALSE_ALARMS = 0.05
 # other seeds than those of the study that is reported
 _SEED = 7000
 
@@ -60,7 +60,7 @@ class XrayConfidenceTrial:
         seed: of the study.
         error_mm: of the bones' middle [mm]; infinite for another CT's radiograph.
         error_deg: rotation [degrees].
-        similarity: see `XrayEvidence`, like all that follow but the last.
+        similarity: see `XrayEvidence`, like all that follow.
         edge_score: see there.
         score_ratio: see there.
         residual_ratio: see there.
@@ -69,7 +69,6 @@ class XrayConfidenceTrial:
         disagreement_mm: see there.
         seen_share: see there.
         depth_sigma_mm: see there.
-        confidence: as the program says it today.
     """
 
     ct: str
@@ -87,7 +86,6 @@ class XrayConfidenceTrial:
     disagreement_mm: float
     seen_share: float
     depth_sigma_mm: float
-    confidence: float
 
     @property
     def key(self) -> tuple[str, str, int, int]:
@@ -97,13 +95,18 @@ class XrayConfidenceTrial:
     @property
     def is_right(self) -> bool:
         """Within the limits of the study."""
-        return self.error_mm < FAILURE_MM and self.error_deg < FAILURE_DEG
+        return is_right(self.error_deg, self.error_mm)
 
     @property
     def evidence(self) -> XrayEvidence:
         """As the program had it."""
         names = [name for name in XrayEvidence.__dataclass_fields__ if name != "searched"]
         return XrayEvidence(**{name: getattr(self, name) for name in names})
+
+    @property
+    def confidence(self) -> float:
+        """As the program says it today."""
+        return judge(self.evidence).value
 
 
 def run_xray_confidence_study(
@@ -186,7 +189,6 @@ def _trial(
         seed=seed,
         error_mm=np.inf if wrong else errors.distance_mm,
         error_deg=180.0 if wrong else errors.rotation_deg,
-        confidence=result.confidence.value,
         **evidence,
     )
 
@@ -218,13 +220,13 @@ def write_page(trials: Sequence[XrayConfidenceTrial], output: Path) -> Path:
     sections = [
         "# Confidence of CT to radiographs: how its constants were fitted",
         "CTs that the study does not report on, by the method `auto`. An answer counts as right within "
-        f"{FAILURE_MM:.0f} mm and {FAILURE_DEG:.0f} degrees.",
+        f"{SUCCESS_MM:.0f} mm and {SUCCESS_DEG:.0f} degrees.",
         _setups_table(trials),
     ]
     if right.all() or not right.any():
         sections.append("All answers are alike: nothing can be fitted.")
     else:
-        sections += [_weights_table(trials, right), _caught_table(trials, right)]
+        sections += [_weights_section(trials, right), _caught_table(trials, right)]
     path = output / PAGE
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return path
@@ -248,15 +250,6 @@ def _setups_table(trials: Sequence[XrayConfidenceTrial]) -> str:
     return table(["setup", "trials", "right", "median score ratio", "median confidence today"], rows)
 
 
-def _weights_table(trials: Sequence[XrayConfidenceTrial], right: np.ndarray) -> str:
-    fit = fit_logistic(_numbers(trials), right)
-    names = [name for name in WEIGHTS if name != "constant"]
-    fitted = {"constant": fit.constant, **dict(zip(names, fit.weights, strict=True))}
-    rows = [[name, f"{value:.2f}", f"{WEIGHTS[name]:.2f}"] for name, value in fitted.items()]
-    intro = "Log odds of being right are the sum of a constant and of the evidence times its weight.\n\n"
-    return intro + table(["evidence", "fitted weight", "in the program"], rows)
-
-
 def _caught_table(trials: Sequence[XrayConfidenceTrial], right: np.ndarray) -> str:
     numbers = _numbers(trials)
     sums = {
@@ -264,11 +257,9 @@ def _caught_table(trials: Sequence[XrayConfidenceTrial], right: np.ndarray) -> s
         "each CT left out in turn": left_out_sums(numbers, right, [trial.ct for trial in trials]),
         "the program today": np.array([trial.confidence for trial in trials]),
     }
-    rows = [[title, f"{100 * _caught(values, right):.0f} %"] for title, values in sums.items()]
-    head = ["evidence", f"failures caught at {100 * FALSE_ALARMS:.0f} % false alarms"]
-    return f"{int((~right).sum())} of {len(right)} answers are wrong.\n\n" + table(head, rows)
+    return caught_table({title: caught_share_of(values, right) for title, values in sums.items()}, right)
 
 
-def _caught(values: np.ndarray, right: np.ndarray) -> float:
-    """Share of wrong answers below the value that 5 % of the right ones do not reach."""
-    return float((values[~right] < np.quantile(values[right], FALSE_ALARMS)).mean())
+def _weights_section(trials: Sequence[XrayConfidenceTrial], right: np.ndarray) -> str:
+    intro = "Log odds of being right are the sum of a constant and of the evidence times its weight.\n\n"
+    return intro + weights_table(fit_logistic(_numbers(trials), right), WEIGHTS)

@@ -28,7 +28,6 @@ def trial(number, right):
         disagreement_mm=1.0,
         seen_share=0.8,
         depth_sigma_mm=1.0,
-        confidence=0.1 + 0.8 * better,
     )
 
 
