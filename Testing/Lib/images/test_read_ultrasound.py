@@ -243,3 +243,23 @@ def test_the_public_echocardiogram_is_read_with_its_region():
     assert read.values.shape == (65, 456, 576)
     assert read.spacing_mm[0] == pytest.approx(0.525, abs=1e-3)
     assert read.region is not None
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32])
+def test_frames_of_other_grey_values_come_back_as_they_were(frames, tmp_path, dtype):
+    path = tmp_path / "deep.mha"
+    values = frames.astype(dtype) * (100 if dtype != np.uint8 else 1)
+    write_metaimage_frames(values, (0.2, 0.3), {}, np.ones(5, bool), np.arange(5) / 10, path)
+    np.testing.assert_array_equal(read_ultrasound(path).values.numpy(), values)
+
+
+def test_frames_in_colour_come_back_grey_with_what_is_coloured_marked(frames, tmp_path):
+    colours = np.repeat(frames[..., None], 3, -1)
+    colours[2, 1, 4] = (250, 10, 10)
+    path = tmp_path / "colour.mha"
+    write_metaimage_frames(colours, (0.2, 0.3), {}, np.ones(5, bool), np.arange(5) / 10, path)
+    read = read_ultrasound(path)
+    grey = frames.astype(np.float32)
+    grey[2, 1, 4] = 90
+    np.testing.assert_array_equal(read.values.numpy(), grey)
+    assert read.annotated.nonzero().tolist() == [[1, 4]]
