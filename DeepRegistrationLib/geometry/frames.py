@@ -105,7 +105,12 @@ def check_axes(ras_from_ijk: np.ndarray, name: str, tolerance: float = 1e-3) -> 
     """
     axes = np.asarray(ras_from_ijk, dtype=np.float64)[:3, :3]
     spacing_mm = np.linalg.norm(axes, axis=0)
-    if not np.all(np.isfinite(ras_from_ijk)) or np.any(spacing_mm < 1e-6):
+    if not np.all(np.isfinite(ras_from_ijk)):
+        raise InputError(
+            f"The place of '{name}' is not known: its origin or its directions hold values that are not "
+            "numbers (NaN or infinite). Correct the image header, or export the image again from its source."
+        )
+    if np.any(spacing_mm < 1e-6):
         raise InputError(
             f"The direction matrix of '{name}' is singular (voxel sizes "
             f"{np.round(spacing_mm, 6).tolist()} mm). "

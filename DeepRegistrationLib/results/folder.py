@@ -167,8 +167,12 @@ def _remove_stale(folder: Path) -> None:
 def _disk_errors_in_words(folder: Path, error: type[RegistrationError]) -> Iterator[None]:
     try:
         yield
-    except OSError as err:
+    except (OSError, RegistrationError) as err:
+        # a writer that tells in words which file it could not write names the temporary folder
+        cause = err if isinstance(err, OSError) else err.__cause__
+        if not isinstance(cause, OSError):
+            raise
         raise error(
-            f"The result cannot be written to '{folder}' ({err.strerror or err}). "
+            f"The result cannot be written to '{folder}' ({cause.strerror or cause}). "
             "Free some space or name an output folder on another disk that you may write to."
         ) from err

@@ -14,6 +14,7 @@ import torch
 from DeepRegistrationLib.atlases.brain_growth import age_of_brain_volume_weeks
 from DeepRegistrationLib.atlases.fetal_atlas import AtlasImage, FetalAtlas
 from DeepRegistrationLib.device import describe_device, torch_device
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.brain_mask import find_brain_mask
 from DeepRegistrationLib.images.checks import check_image, check_same_grid
 from DeepRegistrationLib.images.crop import box_around, cropped
@@ -41,6 +42,8 @@ from DeepRegistrationLib.workflows.prepared_atlas import prepare_atlas
 from DeepRegistrationLib.workflows.prepared_brain import PreparedBrain, prepare_brain
 from DeepRegistrationLib.workflows.result import NamedTransform, RegistrationResult
 
+_SMALLEST_MASK_ML = 10.0
+"""What is smaller is a slip of the mouse; what is a little small is for the confidence to tell."""
 _BASELINES = (FetalVolumeMethod.VVR_GC, FetalVolumeMethod.VVR_PAA)
 _FIND, _CHOOSE, _CARRY = "Finding the brain", "Choosing the atlas", "Carrying labels"
 _SHARES = {_FIND: 0.2, _CHOOSE: 0.1, SEARCH: 0.25, REFINE: 0.35, _CARRY: 0.1}
@@ -91,6 +94,11 @@ def register(
     mask = inputs.mask or find_brain_mask(inputs.moving)
     stages.advance(0.7)
     subject = prepare_brain(inputs.moving, mask, device)
+    if inputs.mask is not None and subject.volume_ml < _SMALLEST_MASK_ML:
+        raise InputError(
+            f"The mask '{inputs.mask.name}' marks {subject.volume_ml:.2g} mL; fetal brains have 50 to 650 "
+            "mL. Choose a mask of the whole brain, or leave it out."
+        )
     models: tuple[ModelStamp, ...] = ()
     if settings.contrast == MovingContrast.T1_TO_T2:
         subject, models = t1_to_t2(subject), (find_model(T1_TO_T2).stamp,)
