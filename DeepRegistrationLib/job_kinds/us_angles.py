@@ -16,13 +16,14 @@ from DeepRegistrationLib.images.us_plus_config import PlusConfiguration, read_pl
 from DeepRegistrationLib.images.write import write_nrrd
 from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
 from DeepRegistrationLib.jobs.job import Job
-from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
+from DeepRegistrationLib.jobs.us_angles import FRAME_DISTANCE_MM, UsAnglesFiles, UsAnglesSettings
+from DeepRegistrationLib.progress import Report
 from DeepRegistrationLib.report.picture import Picture
 from DeepRegistrationLib.report.us_sections import us_sections
 from DeepRegistrationLib.results import folder as names
 from DeepRegistrationLib.results.result_parts import ResultParts
 from DeepRegistrationLib.results.us_entries import us_entries, write_angles
-from DeepRegistrationLib.workflows import us_angles
+from DeepRegistrationLib.workflows import us_angles, us_live
 from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.us_aligned import (
     aligned_frames,
@@ -31,9 +32,6 @@ from DeepRegistrationLib.workflows.us_aligned import (
     reference_from_pixel,
 )
 from DeepRegistrationLib.workflows.us_result import UsAnglesInputs, UsAnglesResult
-
-FRAME_DISTANCE_MM = 0.5
-"""Between frames in frames.igs.mha: a registration within the image does not tell it; about what hands do."""
 
 
 def _read(job: Job, advance: Callable[[float], None]) -> Case:
@@ -45,7 +43,9 @@ def _read(job: Job, advance: Callable[[float], None]) -> Case:
     configuration = None if files.calibration is None else read_plus_configuration(files.calibration)
     frames, calibration = _with_pixel_size(frames, configuration, settings)
     mask = _mask(files, configuration, tuple(frames.values.shape[1:]))
-    return Case(UsAnglesInputs(frames, calibration, mask), lambda result: _files_used(files))
+    # the frames of a live session are gone with the next one: nobody asks for their checksums
+    used = {} if settings.live else _files_used(files)
+    return Case(UsAnglesInputs(frames, calibration, mask), lambda result: used)
 
 
 def _with_pixel_size(
@@ -97,7 +97,9 @@ def _files_used(files: UsAnglesFiles) -> dict[str, Path]:
 
 
 def _parts(result: UsAnglesResult, job: Job) -> ResultParts:
-    files = {names.ANGLES: partial(write_angles, result), names.FRAMES: partial(_write_frames, result)}
+    files = {}
+    if not job.settings.live:
+        files = {names.ANGLES: partial(write_angles, result), names.FRAMES: partial(_write_frames, result)}
     if job.outputs.warped:
         files[names.WARPED] = partial(_write_aligned, result)
     return ResultParts(
@@ -142,4 +144,9 @@ def _angles_in_words(result: UsAnglesResult) -> str:
     return f"Angles{which}: before {before:+.2f}, after {after:+.2f} degrees."
 
 
-US_ANGLES = JobSteps(_read, us_angles.register, _parts, _angles_in_words)
+def _register(inputs: UsAnglesInputs, settings: UsAnglesSettings, report: Report) -> UsAnglesResult:
+    register = us_live.register if settings.live else us_angles.register
+    return register(inputs, settings, report)
+
+
+US_ANGLES = JobSteps(_read, _register, _parts, _angles_in_words)

@@ -8,6 +8,10 @@ from pathlib import Path
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.jobs.device import Device
 
+FRAME_DISTANCE_MM = 0.5
+"""Between frames that stand in space: a registration within the image does not tell it; about what hands
+do."""
+
 
 class UsAnglesMethod(StrEnum):
     """How the motion between two frames is found."""
@@ -73,6 +77,8 @@ class UsAnglesSettings:
         reference: name of the tracked tool on the patient.
         device: where torch computes.
         seed: seed of everything random.
+        live: name of a session in which frames arrive one after another, the last three in each job; what is
+            the same for all of them is found once, and the result is numbers alone. Empty: no session.
 
     Raises:
         InputError: a pixel size that is not positive.
@@ -84,6 +90,7 @@ class UsAnglesSettings:
     reference: str = "Reference"
     device: Device = Device.AUTO
     seed: int = 0
+    live: str = ""
 
     def __post_init__(self) -> None:
         size = self.pixel_size_mm

@@ -23,7 +23,8 @@ _COLUMNS = (
 
 
 def us_entries(result: UsAnglesResult) -> dict[str, object]:
-    """Entries `angles_deg`, `angles_probe_deg`, `middle_frame`, `pairs`, `triplets` and `drift`.
+    """Entries `angles_deg`, `angles_probe_deg`, `middle_frame`, `first_from_frame`, `pairs`, `triplets` and
+    `drift`.
 
     Args:
         result: of the job `us-angles`.
@@ -42,6 +43,8 @@ def us_entries(result: UsAnglesResult) -> dict[str, object]:
             "before": triplets.before_probe_deg[at],
             "after": triplets.after_probe_deg[at],
         }
+    # image space of the first frame from that of each [mm]; a refused motion counts as none
+    entries["first_from_frame"] = result.first_from_frame
     pairs = result.pairs
     entries["pairs"] = [
         {

@@ -36,7 +36,10 @@ _PREPARE, _REGISTER, _CHAIN = "Finding the sector", "Registering pairs of frames
 
 
 def register(
-    inputs: UsAnglesInputs, settings: UsAnglesSettings, report: Report = keep_going
+    inputs: UsAnglesInputs,
+    settings: UsAnglesSettings,
+    report: Report = keep_going,
+    sector: Sector | None = None,
 ) -> UsAnglesResult:
     """Registers three frames, or all consecutive frames of a sweep.
 
@@ -44,6 +47,7 @@ def register(
         inputs: frames, calibration and mask.
         settings: choices.
         report: receives progress; False stops.
+        sector: of the same probe at the same depth, found before; None finds it.
 
     Returns:
         Angles of every triplet, motions, chain, drift and confidence.
@@ -62,7 +66,7 @@ def register(
     device, method = torch_device(settings.device), resolved(settings.method)
     clock = _Clock(report)
     clock.enter(_PREPARE, 0.0)
-    sector = find_sector(frames, inputs.mask)
+    sector = sector or find_sector(frames, inputs.mask)
     working = working_frames(frames, sector.mask, WORKING_SIZE).to(device)
     clock.enter(_REGISTER, 0.1)
     with torch.no_grad():
@@ -116,7 +120,7 @@ def register_consecutive(
     parts = []
     for first in range(0, count, _CHUNK):
         last = min(first + _CHUNK, count)
-        pairs = FramePairs(working.values[first:last], working.values[first + 1 : last + 1], working.mask)
+        pairs = FramePairs.consecutive(working.values[first : last + 1], working.mask)
 
         def part(fraction: float, first: int = first, last: int = last) -> None:
             advance((first + fraction * (last - first)) / count)

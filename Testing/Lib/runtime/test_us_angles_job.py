@@ -96,6 +96,10 @@ def test_a_sweep_is_written_for_a_volume_reconstruction(tmp_path):
         rows = list(csv.DictReader(file))
     np.testing.assert_allclose([float(row["angle_deg"]) for row in rows], [3, 5, 1], atol=0.05)
     assert float(rows[-1]["summed_angle_deg"]) == pytest.approx(9.0, abs=0.1)
+    # the same chain in result.json, without the distance between frames
+    chain = np.array(content(job)["first_from_frame"])
+    np.testing.assert_allclose(chain[0], np.eye(4))
+    assert np.degrees(np.arctan2(chain[3, 1, 0], chain[3, 0, 0])) == pytest.approx(angle, abs=1e-3)
 
 
 def test_a_job_is_the_same_after_it_was_written(three_pictures, tmp_path):
