@@ -1,16 +1,19 @@
-"""Command line of the sample data: list, download, remove."""
+"""Command line of the sample data: list, download, remove; synthetic cases."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from DeepRegistrationLib.console import run_to_exit_code, say
-from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.jobs.job import ExitCode, JobKind
 from DeepRegistrationLib.progress import Report
 from DeepRegistrationLib.sample_data import catalogue, data_folder, find_sample, is_installed
 
 data_app = typer.Typer(
-    help="Sample data and the atlas: list, download, remove.", no_args_is_help=True, rich_markup_mode=None
+    help="Sample data and the atlas: list, download, remove; synthetic cases.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 SampleArgument = Annotated[str, typer.Argument(help="Name of the sample, as `data list` shows it.")]
 
@@ -56,3 +59,22 @@ def remove_sample(name: SampleArgument) -> None:
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet=True))
+
+
+@data_app.command("phantom")
+def write_phantom(
+    job: Annotated[JobKind, typer.Argument(help="The job that the case is for.")],
+    output: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("phantom"),
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.")] = False,
+) -> None:
+    """Write a small synthetic case of a job, and in truth.json what its registration has to find."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.data.phantom_cases import write_phantom_case
+
+        write_phantom_case(job, output)
+        if not quiet:
+            say(f"The files are in '{output}': {', '.join(sorted(path.name for path in output.iterdir()))}.")
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
