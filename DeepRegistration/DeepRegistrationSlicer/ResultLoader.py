@@ -22,6 +22,7 @@ from DeepRegistrationSlicer.MrmlBridge import (
 from DeepRegistrationSlicer.MrmlLabels import Label, renameSegments
 from DeepRegistrationSlicer.ResultNodes import (
     ATLAS,
+    MOVES,
     PARENT_BEFORE,
     RESULT,
     RESULT_ID,
@@ -30,6 +31,7 @@ from DeepRegistrationSlicer.ResultNodes import (
     ResultNodes,
     answerOf,
     findResult,
+    movedBy,
     parentWithoutResults,
 )
 
@@ -178,7 +180,7 @@ def _createPoses(subject: slicer.vtkMRMLScalarVolumeNode, content: dict) -> slic
     return createTable(columns, nodeName(subject, "slice poses"))
 
 
-def createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTextNode | None:
+def createReport(folder: Path, subject: slicer.vtkMRMLNode) -> slicer.vtkMRMLTextNode | None:
     """Adds the report of a result folder as a text; None if it has none."""
     path = folder / "report.html"
     if not path.exists():
@@ -188,7 +190,7 @@ def createReport(folder: Path, subject: slicer.vtkMRMLScalarVolumeNode) -> slice
 
 def annotate(
     result: ResultNodes,
-    subject: slicer.vtkMRMLScalarVolumeNode,
+    subject: slicer.vtkMRMLNode,
     atlas: slicer.vtkMRMLScalarVolumeNode | None,
     content: dict,
 ) -> None:
@@ -201,9 +203,12 @@ def annotate(
         node.SetAttribute(RESULT, json.dumps(content))
         node.SetNodeReferenceID(SUBJECT, subject.GetID())
         node.SetNodeReferenceID(ATLAS, atlas.GetID() if atlas is not None else None)
-    before = parentWithoutResults(subject)
-    if result.transform is not None and before is not None:
-        result.transform.SetNodeReferenceID(PARENT_BEFORE, before.GetID())
+    for transform in result.transforms():
+        if not transform.GetNodeReferenceID(MOVES):
+            transform.SetNodeReferenceID(MOVES, subject.GetID())
+        before = parentWithoutResults(movedBy(transform))
+        if before is not None:
+            transform.SetNodeReferenceID(PARENT_BEFORE, before.GetID())
 
 
 def _place(
@@ -226,7 +231,7 @@ def _place(
 
 def fileAway(
     result: ResultNodes,
-    subject: slicer.vtkMRMLScalarVolumeNode,
+    subject: slicer.vtkMRMLNode,
     atlas: slicer.vtkMRMLScalarVolumeNode | None,
     content: dict,
 ) -> None:
@@ -257,7 +262,7 @@ def showLike(subject: slicer.vtkMRMLScalarVolumeNode, volume: slicer.vtkMRMLScal
         volume.GetDisplayNode().SetWindowLevel(display.GetWindow(), display.GetLevel())
 
 
-def nodeName(subject: slicer.vtkMRMLScalarVolumeNode, what: str) -> str:
+def nodeName(subject: slicer.vtkMRMLNode, what: str) -> str:
     """A name after the subject that no node has yet."""
     return slicer.mrmlScene.GenerateUniqueName(f"{subject.GetName()} {what}")
 

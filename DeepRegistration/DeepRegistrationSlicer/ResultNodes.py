@@ -15,6 +15,8 @@ PARENT_BEFORE = "DeepRegistration.parentBefore"
 """Reference from the transform to the one that the subject stood under before."""
 COMPANION = "DeepRegistration.companion"
 """Reference from the transform to an input that stands where the subject does, such as its segmentation."""
+MOVES = "DeepRegistration.moves"
+"""Reference from a transform to the node that it moves: the subject, or an image of it."""
 RESULT_ID = "DeepRegistration.resultId"
 """Attribute: the same for all nodes of one result."""
 ROLE = "DeepRegistration.role"
@@ -33,6 +35,7 @@ _CLASSES = (
     "vtkMRMLModelNode",
     "vtkMRMLPlotSeriesNode",
     "vtkMRMLPlotChartNode",
+    "vtkMRMLSequenceNode",
 )
 
 
@@ -67,9 +70,13 @@ class ResultNodes:
         """Those that there are."""
         return list(self.byRole().values())
 
+    def transforms(self) -> list[slicer.vtkMRMLTransformNode]:
+        """Those that there are; the first is the answer."""
+        return [node for node in self.nodes() if node.IsA("vtkMRMLTransformNode")]
+
     @property
-    def subject(self) -> slicer.vtkMRMLScalarVolumeNode | None:
-        """The volume that was registered; None if it was deleted."""
+    def subject(self) -> slicer.vtkMRMLNode | None:
+        """What was registered: a volume, or a sequence of them; None if it was deleted."""
         return self._reference(SUBJECT)
 
     @property
@@ -87,23 +94,24 @@ class ResultNodes:
 
     def isApplied(self) -> bool:
         """True if the subject stands in the atlas: under the transform of this result."""
-        subject = self.subject
-        if subject is None or self.transform is None:
-            return False
-        return subject.GetTransformNodeID() == self.transform.GetID()
+        return self.transform is not None and all(_isMoved(transform) for transform in self.transforms())
 
     def apply(self) -> None:
         """After: the subject, and what lies on its grid, stand in the atlas."""
-        self._moveTo(self.transform.GetID())
+        for transform in self.transforms():
+            self._moveTo(transform, transform.GetID())
 
     def undo(self) -> None:
         """Before: the subject, and what lies on its grid, stand where the subject was."""
-        self._moveTo(self.transform.GetNodeReferenceID(PARENT_BEFORE))
+        for transform in self.transforms():
+            self._moveTo(transform, transform.GetNodeReferenceID(PARENT_BEFORE))
 
-    def _moveTo(self, parentId: str | None) -> None:
-        companion = self.transform.GetNodeReference(COMPANION)
-        along = (self.matching, self.segmentation, self.more.get(GOES_ALONG), companion)
-        for node in (self.subject, *along):
+    def _moveTo(self, transform: slicer.vtkMRMLTransformNode, parentId: str | None) -> None:
+        nodes = [movedBy(transform)]
+        if transform is self.transform:
+            companion = transform.GetNodeReference(COMPANION)
+            nodes += [self.matching, self.segmentation, self.more.get(GOES_ALONG), companion]
+        for node in nodes:
             if node is not None:
                 node.SetAndObserveTransformNodeID(parentId)
 
@@ -126,8 +134,13 @@ def answerOf(content: dict) -> np.ndarray:
     return np.array(next(iter(content["transforms"].values()))["matrix"], dtype=np.float64)
 
 
-def findResult(subject: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | None:
-    """The latest result of a volume, from the scene alone; None if there is none."""
+def movedBy(transform: slicer.vtkMRMLTransformNode) -> slicer.vtkMRMLTransformableNode | None:
+    """The node that the transform of a result moves; None if it was deleted."""
+    return transform.GetNodeReference(MOVES)
+
+
+def findResult(subject: slicer.vtkMRMLNode | None) -> ResultNodes | None:
+    """The latest result of a volume or sequence, from the scene alone; None if there is none."""
     if subject is None:
         return None
     nodes = [node for node in _resultNodes() if node.GetNodeReferenceID(SUBJECT) == subject.GetID()]
@@ -142,12 +155,17 @@ def findResult(subject: slicer.vtkMRMLScalarVolumeNode | None) -> ResultNodes | 
     )
 
 
-def parentWithoutResults(subject: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLTransformNode | None:
-    """The transform that the subject stood under before it was registered, however often it was."""
-    parent = subject.GetParentTransformNode()
-    while parent is not None and parent.GetNodeReferenceID(SUBJECT) == subject.GetID():
+def parentWithoutResults(node: slicer.vtkMRMLTransformableNode) -> slicer.vtkMRMLTransformNode | None:
+    """The transform that a node stood under before it was registered, however often it was."""
+    parent = node.GetParentTransformNode()
+    while parent is not None and movedBy(parent) is node:
         parent = parent.GetNodeReference(PARENT_BEFORE)
     return parent
+
+
+def _isMoved(transform: slicer.vtkMRMLTransformNode) -> bool:
+    moved = movedBy(transform)
+    return moved is not None and moved.GetTransformNodeID() == transform.GetID()
 
 
 def _resultNodes() -> list[slicer.vtkMRMLNode]:
