@@ -1,9 +1,13 @@
 """The module DeepRegistration as Slicer sees it: wiring only; what it does is in DeepRegistrationSlicer."""
 
+import unittest
+
 import qt
 import slicer
+from DeepRegistrationSlicer.Dependencies import missingRequirements
 from DeepRegistrationSlicer.Logic import RegistrationLogic
 from DeepRegistrationSlicer.Panel import Panel
+from DeepRegistrationSlicer.PhantomCheck import checkPhantom
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
 from DeepRegistrationSlicer.SliceInAtlasView import registerLayouts
 from DeepRegistrationSlicer.XrayViews import registerXrayLayouts
@@ -15,6 +19,8 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+
+from DeepRegistrationLib.jobs.job import JobKind
 
 
 class DeepRegistration(ScriptedLoadableModule):
@@ -81,7 +87,7 @@ class DeepRegistrationLogic(RegistrationLogic, ScriptedLoadableModuleLogic):
 
 
 class DeepRegistrationTest(ScriptedLoadableModuleTest):
-    """Self-test inside Slicer."""
+    """Self-tests inside Slicer; those that register something need the packages of the worker."""
 
     def setUp(self) -> None:
         """Starts from an empty scene."""
@@ -89,8 +95,12 @@ class DeepRegistrationTest(ScriptedLoadableModuleTest):
 
     def runTest(self) -> None:
         """Called by the button Reload and Test."""
-        self.setUp()
-        self.test_the_panel_opens_with_register_disabled_in_an_empty_scene()
+        for name in unittest.defaultTestLoader.getTestCaseNames(type(self)):
+            self.setUp()
+            try:
+                getattr(self, name)()
+            except unittest.SkipTest as skipped:
+                self.delayDisplay(f"{name}: {skipped}")
 
     def test_the_panel_opens_with_register_disabled_in_an_empty_scene(self) -> None:
         """The panel opens without torch, and says what is missing."""
@@ -98,3 +108,26 @@ class DeepRegistrationTest(ScriptedLoadableModuleTest):
         ui = slicer.util.getModuleWidget("DeepRegistration").ui
         assert not ui.registerButton.enabled
         assert "No volume is chosen" in ui.registerButton.toolTip
+
+    def test_a_brain_is_laid_into_the_atlas(self) -> None:
+        """The synthetic brain, turned by 140 degrees."""
+        self._checkJob(JobKind.FETAL_VOLUME, angleDeg=1.0, distanceMm=1.0)
+
+    def test_a_slice_is_found_in_the_atlas(self) -> None:
+        """One slice of that brain."""
+        self._checkJob(JobKind.FETAL_SLICE, angleDeg=4.0, distanceMm=3.0)
+
+    def test_a_ct_is_moved_to_where_its_radiographs_were_taken(self) -> None:
+        """A synthetic body and two views of it."""
+        self._checkJob(JobKind.XRAY_CT, angleDeg=0.5, distanceMm=0.5)
+
+    def _checkJob(self, job: JobKind, angleDeg: float, distanceMm: float) -> None:
+        missing = missingRequirements()
+        if missing:
+            names = ", ".join(map(str, missing))
+            self.skipTest(f"Packages are missing: {names}. Press Register in the panel to install them.")
+        self.delayDisplay(f"Registering the synthetic case of {job}")
+        error = checkPhantom(job, DeepRegistrationLogic())
+        self.delayDisplay(f"{job}: {error.angleDeg:.3f} degrees, {error.distanceMm:.3f} mm from the truth")
+        assert error.angleDeg < angleDeg, error
+        assert error.distanceMm < distanceMm, error

@@ -93,7 +93,7 @@ def labelImage(node: slicer.vtkMRMLNode) -> tuple[vtk.vtkImageData, np.ndarray, 
     """
     if node.IsA("vtkMRMLSegmentationNode"):
         return _mergedSegments(node)
-    checkVolume(node, "labels")
+    checkVolume(node, "labels", mayBeSlice=True)
     image = vtk.vtkImageData()
     image.ShallowCopy(node.GetImageData())
     display = node.GetDisplayNode()

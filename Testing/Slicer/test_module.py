@@ -6,13 +6,16 @@ import unittest
 
 import pytest
 import slicer
+from DeepRegistrationSlicer import Dependencies
 from DeepRegistrationSlicer.Choices import (
     ContrastChoice,
     DeviceChoice,
+    JobChoice,
     MeasureChoice,
     MethodChoice,
     TransformChoice,
 )
+from DeepRegistrationSlicer.PhantomCheck import PHANTOM_JOBS
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
 
 from DeepRegistrationLib.jobs.fetal_volume import (
@@ -50,16 +53,62 @@ def test_the_module_says_what_it_is(the_module):
     assert "Mohseni Salehi" in the_module.acknowledgementText
 
 
-def test_the_self_test_of_the_module_passes(the_module, monkeypatch):
+@pytest.fixture
+def self_tests(the_module, monkeypatch):
+    """The class of the self-tests; the panel is open."""
     parent, widget = the_module.makePanel()
     monkeypatch.setattr(slicer.util, "getModuleWidget", lambda name: widget)
-    tests = unittest.defaultTestLoader.loadTestsFromTestCase(the_module.file.DeepRegistrationTest)
-    result = unittest.TestResult()
-    tests.run(result)
+    yield the_module.file.DeepRegistrationTest
+    monkeypatch.setattr(widget.logic, "shutdown", lambda: None)
     widget.cleanup()
     parent.delete()
-    assert result.testsRun > 0
+
+
+def outcome_of(test: unittest.TestCase) -> unittest.TestResult:
+    result = unittest.TestResult()
+    test.run(result)
+    assert result.testsRun == 1
     assert result.wasSuccessful(), result.failures + result.errors
+    return result
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_the_panel_opens_with_register_disabled_in_an_empty_scene",
+        "test_a_brain_is_laid_into_the_atlas",
+        "test_a_slice_is_found_in_the_atlas",
+        "test_a_ct_is_moved_to_where_its_radiographs_were_taken",
+    ],
+)
+def test_the_self_tests_of_the_module_pass(self_tests, name):
+    assert not outcome_of(self_tests(name)).skipped
+
+
+def test_every_self_test_is_run_here(the_module):
+    run = test_the_self_tests_of_the_module_pass.pytestmark[0].args[1]
+    names = unittest.defaultTestLoader.getTestCaseNames(the_module.file.DeepRegistrationTest)
+    assert sorted(run) == names
+
+
+def test_every_job_of_the_panel_has_a_self_test():
+    assert {str(job) for job in PHANTOM_JOBS} == {choice.value for choice in JobChoice}
+
+
+def test_without_the_packages_the_self_tests_of_the_jobs_say_why_they_are_skipped(self_tests, monkeypatch):
+    monkeypatch.setattr(Dependencies, "requirements", lambda: [Dependencies.Requirement("torch", "99")])
+    for name in unittest.defaultTestLoader.getTestCaseNames(self_tests):
+        skipped = outcome_of(self_tests(name)).skipped
+        assert [reason for _, reason in skipped] == (
+            []
+            if "panel" in name
+            else ["Packages are missing: torch>=99. Press Register in the panel to install them."]
+        )
+    said = []
+    test = self_tests()
+    test.delayDisplay = said.append
+    test.runTest()
+    assert sum("torch>=99" in text for text in said) == len(PHANTOM_JOBS)
 
 
 def test_samples_are_registered_with_checksums_once_slicer_has_started(the_module):

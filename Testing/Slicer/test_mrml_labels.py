@@ -157,3 +157,11 @@ def test_segments_are_renamed_by_their_label_value(tmp_path):
     segment = segmentation.GetSegmentation().GetNthSegment(1)
     assert (segment.GetName(), segment.GetColor()) == ("Left thalamus", (1.0, 0.5, 0.0))
     assert segmentation.GetSegmentation().GetNthSegment(0).GetName() == "Brain"
+
+
+def test_a_mask_of_one_slice_lies_on_that_slice(tmp_path):
+    values = blocks()[2:3]
+    mask = labelVolume(values=values)
+    writeLabelsOnGrid(mask, obliqueVolume(shape_kji=values.shape), None, tmp_path / "mask.nrrd")
+    written = MrmlBridge.loadVolume(tmp_path / "mask.nrrd", "written", "vtkMRMLLabelMapVolumeNode")
+    np.testing.assert_array_equal(MrmlBridge.arrayOf(written), values)
