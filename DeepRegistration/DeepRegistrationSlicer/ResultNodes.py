@@ -123,6 +123,11 @@ class ResultNodes:
 _ROLES = tuple(entry.name for entry in fields(ResultNodes) if entry.name != "more")
 
 
+def numbered(stem: str, index: int) -> str:
+    """Names of what there are several of, as the worker gives them: drr, drr2, drr3."""
+    return stem if index == 0 else f"{stem}{index + 1}"
+
+
 def contentOf(node: slicer.vtkMRMLNode) -> dict:
     """What result.json said when a result node got its content."""
     return json.loads(node.GetAttribute(RESULT))

@@ -13,6 +13,7 @@ from DeepRegistrationSlicer.AtlasSurface import surfaceOf
 from DeepRegistrationSlicer.LayoutViews import layoutNode, viewNode, viewText
 from DeepRegistrationSlicer.MrmlSlices import planeOf, planeSize
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.ViewAiming import aimCamera, boundsInWorld, clearBackground, unit
 
 _Turn = tuple[tuple[float, float], tuple[float, float]]
 """What a view has on its right and on top, each in columns and rows of the image."""
@@ -161,9 +162,7 @@ def _brainBox(result: ResultNodes) -> np.ndarray | None:
     surface = surfaceOf(result.atlas)
     if surface is None or not result.isApplied():
         return None
-    bounds = [0.0] * 6
-    surface.GetRASBounds(bounds)
-    return np.array(bounds).reshape(3, 2).T
+    return boundsInWorld([surface])
 
 
 def _shownSlice(result: ResultNodes) -> int | None:
@@ -199,29 +198,19 @@ def _fit(result: ResultNodes, views: tuple[str, str]) -> None:
 
 def _look(result: ResultNodes) -> None:
     """The camera sees the brain whole and the face of the slice, obliquely; later the user turns it."""
-    views = slicer.util.getNodesByClass("vtkMRMLViewNode")
-    view = next((node for node in views if node.GetLayoutName() == THREE_D_VIEW), None)
-    cameras = slicer.util.getNodesByClass("vtkMRMLCameraNode")
-    camera = next((node for node in cameras if node.GetLayoutName() == THREE_D_VIEW), None)
-    brain, placed = _brainBox(result), _worldFromView(result)
-    if view is not None:
-        view.SetBoxVisible(False)
-        view.SetAxisLabelsVisible(False)
-        view.SetOrientationMarkerType(view.OrientationMarkerTypeHuman)
-    if camera is None or brain is None or placed is None:
+    clearBackground(THREE_D_VIEW)
+    placed = _worldFromView(result)
+    if _brainBox(result) is None or placed is None:
         return
-    normal, centre = placed[0][:3, 2], brain.mean(axis=0)
+    normal = placed[0][:3, 2]
     # from in front and above, or behind and below: the side that the slice turns to the viewer
     towards = normal if normal @ _FROM_FRONT_ABOVE >= 0 else -normal
     across = _FROM_FRONT_ABOVE - towards * (towards @ _FROM_FRONT_ABOVE)
     if np.linalg.norm(across) < _SMALL:
         across = placed[0][:3, 0]
-    direction = _FACING * towards + np.sqrt(1 - _FACING**2) * across / np.linalg.norm(across)
+    direction = _FACING * towards + np.sqrt(1 - _FACING**2) * unit(across)
     up = _UP if abs(direction @ _UP) < _FACING_UP else _FORWARD
-    camera.SetFocalPoint(*centre)
-    camera.SetPosition(*(centre + _DISTANCE * np.linalg.norm(np.ptp(brain, axis=0)) * direction))
-    camera.SetViewUp(*up)
-    camera.ResetClippingRange()
+    aimCamera(THREE_D_VIEW, [surfaceOf(result.atlas)], direction, up, _DISTANCE)
 
 
 def _description(view: str | None) -> str:

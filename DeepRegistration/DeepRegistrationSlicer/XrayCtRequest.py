@@ -22,10 +22,9 @@ from DeepRegistrationSlicer.MrmlBridge import (
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
 from DeepRegistrationSlicer.Request import WrittenJob, nodeNames
-from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.ResultNodes import ResultNodes, numbered
 from DeepRegistrationSlicer.XrayBones import parentOfCt
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
-from DeepRegistrationSlicer.XrayImages import numbered
 from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, loadXrayResult
 
 LIVE_FOLDER = "live"

@@ -45,8 +45,3 @@ def colour(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     display.AutoThresholdOff()
     display.SetThreshold(_AIR, _OPAQUE)
     display.ApplyThresholdOn()
-
-
-def numbered(stem: str, index: int) -> str:
-    """Names of what exists once per radiograph, as the worker gives them: drr, drr2, drr3."""
-    return stem if index == 0 else f"{stem}{index + 1}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import slicer
 
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createTable, loadVolume
+from DeepRegistrationSlicer.MrmlPlots import CHART, Chart, Curve, createChart
 from DeepRegistrationSlicer.ResultLoader import (
     LOW_TRUST,
     allOrNothing,
@@ -16,16 +17,16 @@ from DeepRegistrationSlicer.ResultLoader import (
     nodeName,
     readContent,
 )
-from DeepRegistrationSlicer.ResultNodes import COMPANION, GOES_ALONG, ResultNodes, answerOf
+from DeepRegistrationSlicer.ResultNodes import COMPANION, GOES_ALONG, ResultNodes, answerOf, numbered
 from DeepRegistrationSlicer.XrayBones import createBones, standTogether
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
-from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector, numbered
+from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector
 from DeepRegistrationSlicer.XrayStand import cameraOf, createStand
 from DeepRegistrationSlicer.XrayViews import XrayShown, showInSliceViews
 
 DRR, XRAY, OVERLAY, STAND = "drr", "xray", "overlay", "stand"
 """Roles of nodes, numbered by view as drr, drr2."""
-CHART, SERIES, TABLE = "chart", "series", "convergence"
+TABLE = "convergence"
 
 _SLICE_VIEWS = ("Red", "Yellow", "Green")
 """Slice views that every Slicer has: one per radiograph."""
@@ -161,20 +162,8 @@ def _createPlot(content: dict, ct: slicer.vtkMRMLScalarVolumeNode) -> dict[str, 
         "stage": [stage for stage, _ in rows],
     }
     table = createTable(columns, nodeName(ct, "convergence"))
-    series = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", nodeName(ct, "similarity"))
-    series.SetAndObserveTableNodeID(table.GetID())
-    series.SetXColumnName("iteration")
-    series.SetYColumnName("similarity")
-    series.SetPlotType(series.PlotTypeScatter)
-    series.SetMarkerStyle(series.MarkerStyleNone)
-    series.SetUniqueColor()
-    chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", nodeName(ct, "convergence plot"))
-    chart.AddAndObservePlotSeriesNodeID(series.GetID())
-    chart.SetTitle(" - ".join(history))
-    chart.SetXAxisTitle("iteration")
-    chart.SetYAxisTitle("similarity")
-    chart.SetLegendVisibility(False)
-    return {TABLE: table, SERIES: series, CHART: chart}
+    chart = Chart("convergence plot", " - ".join(history), "iteration", "similarity")
+    return {TABLE: table} | createChart(table, chart, [Curve("similarity", "similarity")], ct)
 
 
 def _name(name: str) -> str:

@@ -9,9 +9,10 @@ from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationSlicer.MrmlBridge import readVolume
 from DeepRegistrationSlicer.MrmlSlices import copySlice
+from DeepRegistrationSlicer.ResultNodes import numbered
 from DeepRegistrationSlicer.XrayBones import createBones
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
-from DeepRegistrationSlicer.XrayImages import colour, createOnDetector, numbered
+from DeepRegistrationSlicer.XrayImages import colour, createOnDetector
 from DeepRegistrationSlicer.XrayStand import createStand
 from DeepRegistrationSlicer.XrayViews import XrayShown, setOverlay, showXray
 

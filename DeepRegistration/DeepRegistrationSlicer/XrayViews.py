@@ -8,6 +8,15 @@ import slicer
 
 from DeepRegistrationSlicer.LayoutViews import layoutNode, viewNode, viewText
 from DeepRegistrationSlicer.MrmlBridge import rasFromIjk
+from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
+from DeepRegistrationSlicer.ViewAiming import (
+    aimCamera,
+    boundsInWorld,
+    clearBackground,
+    imagePlane,
+    lookAtImage,
+    unit,
+)
 
 XRAY_VIEWS = ("Xray1", "Xray2")
 THREE_D_VIEW, PLOT_VIEW = "Xray3D", "XrayPlot"
@@ -16,7 +25,6 @@ _LAYOUT = 31813
 _GROUP = 31813
 _COLORS = ("#58C2FF", "#FFB554")
 """Of the views' bars: those of the models of source and detector."""
-_MARGIN = 1.1
 _UP, _FORWARD = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
 # of the camera, in diagonals of what is to be seen; its view angle is 30 degrees
 _DISTANCE = 1.9
@@ -86,7 +94,7 @@ def showInSliceViews(shown: XrayShown, views: Sequence[str], opacity: float) -> 
         composite.SetForegroundVolumeID(drr.GetID() if drr is not None else None)
         composite.SetLabelVolumeID(None)
         composite.SetForegroundOpacity(opacity)
-        _lookAtDetector(viewNode("vtkMRMLSliceNode", name), radiograph)
+        lookAtImage(viewNode("vtkMRMLSliceNode", name), *_detector(radiograph))
 
 
 def setOverlay(index: int, drr: slicer.vtkMRMLScalarVolumeNode) -> None:
@@ -101,74 +109,24 @@ def setOverlayOpacity(opacity: float) -> None:
             composite.SetForegroundOpacity(opacity)
 
 
-def _lookAtDetector(view: slicer.vtkMRMLSliceNode, radiograph: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Lets a slice view cut along the detector, upright: columns to the right, rows down."""
-    centre, axes, extent = _detector(radiograph)
-    placed = np.eye(4)
-    # up in a view is up on the detector: against the rows
-    placed[:3, 0], placed[:3, 1] = axes[:, 0], -axes[:, 1]
-    placed[:3, 2] = np.cross(placed[:3, 0], placed[:3, 1])
-    placed[:3, 3] = centre
-    width, height, _ = view.GetDimensions()
-    millimetres = _MARGIN * max(extent[0] / max(width, 1), extent[1] / max(height, 1))
-    with slicer.util.NodeModify(view):
-        view.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(placed))
-        view.UpdateMatrices()
-    view.SetFieldOfView(millimetres * width, millimetres * height, view.GetFieldOfView()[2])
-    view.SetSliceVisible(True)
-
-
 def _lookAtMachine(shown: XrayShown) -> None:
-    """The camera sees source and detector from the side, obliquely from above; later the user turns it."""
-    view = _found("vtkMRMLViewNode")
-    camera = _found("vtkMRMLCameraNode")
-    if view is not None:
-        view.SetBoxVisible(False)
-        view.SetAxisLabelsVisible(False)
-        view.SetOrientationMarkerType(view.OrientationMarkerTypeHuman)
-    if camera is None or not shown.radiographs:
+    """The camera sees source and detector from the side, obliquely from above."""
+    clearBackground(THREE_D_VIEW)
+    if not shown.radiographs:
         return
-    bounds = _boundsInWorld([*shown.models, *shown.radiographs])
-    middle, size = bounds.mean(axis=0), float(np.linalg.norm(np.ptp(bounds, axis=0)))
-    centre, _, _ = _detector(shown.radiographs[0])
-    beam = _unit(centre - middle)
+    nodes = [*shown.models, *shown.radiographs]
+    centre, _ = imagePlane(*_detector(shown.radiographs[0]))
+    beam = unit(centre - boundsInWorld(nodes).mean(axis=0))
     up = _UP if abs(beam @ _UP) < _STEEP else _FORWARD
-    side = _unit(np.cross(beam, up))
+    side = unit(np.cross(beam, up))
     # from the side, so that source and detector are apart; from before it, so that the image is seen
-    direction = _unit(side + _FROM_ABOVE * up - _ALONG_BEAM * beam)
-    camera.SetFocalPoint(*middle)
-    camera.SetPosition(*(middle + _DISTANCE * size * direction))
-    camera.SetViewUp(*up)
-    camera.ResetClippingRange()
+    direction = side + _FROM_ABOVE * up - _ALONG_BEAM * beam
+    aimCamera(THREE_D_VIEW, nodes, direction, up, _DISTANCE)
 
 
-def _boundsInWorld(nodes: Sequence[slicer.vtkMRMLDisplayableNode]) -> np.ndarray:
-    """(2, 3) corners of what holds all of them [mm]."""
-    corners = []
-    for node in nodes:
-        bounds = [0.0] * 6
-        node.GetRASBounds(bounds)
-        corners.append(np.array(bounds).reshape(3, 2).T)
-    stacked = np.stack(corners)
-    return np.stack([stacked[:, 0].min(axis=0), stacked[:, 1].max(axis=0)])
-
-
-def _detector(radiograph: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre (3,) [mm], unit axes as columns (3, 3), width and height (2,) [mm]."""
-    matrix = rasFromIjk(radiograph)
-    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    columns, rows, _ = radiograph.GetImageData().GetDimensions()
-    centre = matrix[:3, :3] @ ((columns - 1) / 2, (rows - 1) / 2, 0) + matrix[:3, 3]
-    return centre, matrix[:3, :3] / spacing, np.array([columns, rows]) * spacing[:2]
-
-
-def _found(className: str) -> slicer.vtkMRMLNode | None:
-    nodes = slicer.util.getNodesByClass(className)
-    return next((node for node in nodes if node.GetLayoutName() == THREE_D_VIEW), None)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+def _detector(radiograph: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, tuple[int, int]]:
+    """World RAS [mm] from index (4, 4), columns and rows."""
+    return rasFromIjk(radiograph), dimensionsOf(radiograph)[:2]
 
 
 def _layoutOf(count: int, hasPlot: bool) -> int:
