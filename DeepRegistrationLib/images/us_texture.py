@@ -1,8 +1,13 @@
-"""Ultrasound images freed of gain, depth gain and shadows: what is left are edges and texture."""
+"""Ultrasound images freed of gain, depth gain and shadows: what is left are edges and texture.
+
+On the CPU machine code (numba) does it in a sixth of the time; the numbers are those of torch.
+"""
 
 from functools import cache
 
 import torch
+
+from DeepRegistrationLib.task_pool import run_tasks, split_evenly
 
 _WINDOW = 0.14
 """Edge of the neighbourhood, relative to the image."""
@@ -22,16 +27,12 @@ def locally_normalized(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 
     Args:
         images: (B, C, n, n) float; about 0 to 1.
-        mask: (B or 1, 1, n, n) float; 1 where pixels count.
+        mask: (B or 1, 1, n, n) float; 1 where pixels count, else 0.
 
     Returns:
         (B, C, n, n); within -3..3, 0 outside the mask.
     """
-    width = 2 * round(_WINDOW * images.shape[-1] / 2) + 1
-    weight = blurred(mask, width, 2).clamp(min=1e-3)
-    centred = images - blurred(images * mask, width, 2) / weight
-    deviation = (blurred(centred.square() * mask, width, 2) / weight).clamp(min=0).sqrt()
-    return (centred / (deviation + _FLAT)).clamp(-_LARGEST, _LARGEST) * mask
+    return _normalized(images, mask, 2 * round(_WINDOW * images.shape[-1] / 2) + 1, 2)
 
 
 def fine_texture(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -42,7 +43,7 @@ def fine_texture(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
     Args:
         images: (B, C, n, n) float; about 0 to 1.
-        mask: (B or 1, 1, n, n) float.
+        mask: (B or 1, 1, n, n) float; 1 where pixels count, else 0.
 
     Returns:
         (B, C, n, n); within -3..3, 0 outside the mask.
@@ -50,29 +51,76 @@ def fine_texture(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     Source: Chen et al., "Determination of scan-plane motion using speckle decorrelation", Int. J. Imaging
         Systems and Technology 1997.
     """
-
-    def mean(values: torch.Tensor) -> torch.Tensor:
-        return blurred(values, _SPECKLE, 1)
-
-    weight = mean(mask).clamp(min=1e-3)
-    centred = (images - mean(images * mask) / weight) * mask
-    deviation = (mean(centred.square()) / weight).clamp(min=0).sqrt()
-    return (centred / (deviation + _FLAT)).clamp(-_LARGEST, _LARGEST) * mask
+    return _normalized(images, mask, _SPECKLE, 1)
 
 
 def blurred(images: torch.Tensor, width: int, times: int) -> torch.Tensor:
     """Moving averages along both axes; outside is zero.
-
-    As products with a banded matrix: on images of this size six times faster than running sums or
-    convolutions.
 
     Args:
         images: (B, C, n, n) float.
         width: of the window, odd [pixels].
         times: averages after each other; 2 is nearly round.
     """
+    if _machine_code_takes(images):
+        from DeepRegistrationLib.images.us_box_kernels import box_means
+
+        out = images.clone(memory_format=torch.contiguous_format)
+        planes = out.numpy().reshape(-1, *images.shape[2:])
+        run_tasks([(box_means, (planes[a:b], width // 2, times)) for a, b in _shares(len(planes))])
+        return out
+    # products with a banded matrix: faster than running sums or convolutions, as far as torch has them
     band = _band(images.shape[-1], width, times).to(images)
     return band @ images @ band  # the matrix is symmetric
+
+
+@cache
+def machine_code_is_available() -> bool:
+    """True if numba is installed, fits numpy, and may keep what it compiles."""
+    try:
+        from DeepRegistrationLib.images import us_box_kernels  # noqa: F401
+    except (ImportError, RuntimeError):  # RuntimeError: no place for what is compiled
+        return False
+    return True
+
+
+def _normalized(images: torch.Tensor, mask: torch.Tensor, width: int, times: int) -> torch.Tensor:
+    weight = blurred(mask, width, times).clamp(min=1e-3)
+    if _machine_code_takes(images):
+        return _normalized_by_machine_code(images, mask, weight, width, times)
+    centred = images - blurred(images * mask, width, times) / weight
+    deviation = (blurred(centred.square() * mask, width, times) / weight).clamp(min=0).sqrt()
+    return (centred / (deviation + _FLAT)).clamp(-_LARGEST, _LARGEST) * mask
+
+
+def _normalized_by_machine_code(
+    images: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, width: int, times: int
+) -> torch.Tensor:
+    from DeepRegistrationLib.images.us_box_kernels import normalize
+
+    out = torch.empty_like(images, memory_format=torch.contiguous_format)
+    size = images.shape[2:]
+    if len(mask) > 1 and images.shape[1] > 1:  # one mask for each plane
+        mask, weight = (of.expand(-1, images.shape[1], -1, -1) for of in (mask, weight))
+    given, masks, weights = (of.contiguous().numpy().reshape(-1, *size) for of in (images, mask, weight))
+    planes = out.numpy().reshape(-1, *size)
+
+    def part(a: int, b: int) -> None:
+        own = slice(a, b) if len(masks) > 1 else slice(0, 1)
+        of_mask = (masks[own], weights[own])
+        normalize(given[a:b], *of_mask, width // 2, times, _FLAT, _LARGEST, planes[a:b])
+
+    run_tasks([(part, share) for share in _shares(len(planes))])
+    return out
+
+
+def _machine_code_takes(images: torch.Tensor) -> bool:
+    fits = images.device.type == "cpu" and images.dtype == torch.float32 and not images.requires_grad
+    return fits and machine_code_is_available()
+
+
+def _shares(planes: int) -> list[tuple[int, int]]:
+    return split_evenly(planes, max(1, min(planes, torch.get_num_threads())))
 
 
 @cache

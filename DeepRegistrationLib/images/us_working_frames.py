@@ -55,17 +55,26 @@ def working_frames(frames: UltrasoundFrames, mask: torch.Tensor, size: int) -> W
     pitch = max(width, height) / size
     # pixel edges lie half a pixel before the centre of the first one
     centre = torch.tensor([(left - 0.5) * su + width / 2, (top - 0.5) * sv + height / 2], dtype=torch.float64)
-    inside = mask.to(torch.float32)[None, None]
-    low, high = frames.values.aminmax()
-    values = ((frames.values - low) / (high - low))[:, None] * inside  # (N, 1, rows, columns)
     blocks = max(1, int(pitch / su)), max(1, int(pitch / sv))
-    grid = _positions(size, pitch, centre, (su, sv), blocks)
-    joined = torch.cat([inside, values])  # (1 + N, 1, rows, columns)
-    small = sample_plane(_block_means(joined, blocks), grid)  # (1 + N, 1, n, n)
-    share = small[:1]
+    # whole blocks around the sector: nothing else is looked at
+    first = top // blocks[1] * blocks[1], left // blocks[0] * blocks[0]
+    cut = tuple(
+        slice(start, -(-end // block) * block)
+        for start, end, block in zip(first, (bottom, right), blocks[::-1], strict=True)
+    )
+    corner = torch.tensor([first[1] * su, first[0] * sv], dtype=torch.float64)
+    grid = _positions(size, pitch, centre - corner, (su, sv), blocks)
+    inside = mask[cut].to(torch.float32)[None, None]
+    share = sample_plane(_block_means(inside, blocks), grid)  # (1, 1, n, n)
     kept = (share > _BORDER).to(torch.float32)
-    # what lies outside the sector does not darken the pixels at its border
-    return WorkingFrames(small[1:] / share.clamp(min=_BORDER) * kept, kept, pitch, centre)
+    low, high = frames.values.aminmax()
+    given, weight = frames.values[(slice(None), *cut)], share.clamp(min=_BORDER) * (high - low)
+    values = torch.empty(len(frames), 1, size, size)
+    for k, frame in enumerate(given):  # one frame after the other stays in the cache
+        small = sample_plane(_block_means(frame[None, None] * inside, blocks), grid)
+        # what lies outside the sector does not darken the pixels at its border
+        values[k] = (small[0] - low * share[0]) / weight[0] * kept[0]
+    return WorkingFrames(values, kept, pitch, centre)
 
 
 def _positions(

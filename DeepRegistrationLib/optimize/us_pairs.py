@@ -1,11 +1,13 @@
 """Pairs of ultrasound frames and their motion, as networks and refinements exchange them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from DeepRegistrationLib.geometry.grid import sample_plane
 from DeepRegistrationLib.geometry.in_plane import in_plane_matrix
+from DeepRegistrationLib.images.us_texture import locally_normalized
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +18,19 @@ class FramePairs:
         moving: (P, 1, n, n) float32; 0 to 1.
         fixed: (P, 1, n, n) float32.
         mask: (1 or P, 1, n, n) float32; the sector, equal for both frames of a pair.
+        frames: (P + 1, 1, n, n); where each frame is followed by the next one: what is done to frames is then
+            done to each of them once.
     """
 
     moving: torch.Tensor
     fixed: torch.Tensor
     mask: torch.Tensor
+    frames: torch.Tensor | None = None
+
+    @staticmethod
+    def consecutive(frames: torch.Tensor, mask: torch.Tensor) -> "FramePairs":
+        """Frame k (moving) with frame k + 1 (fixed), for frames (P + 1, 1, n, n) and a mask (1, 1, n, n)."""
+        return FramePairs(frames[:-1], frames[1:], mask, frames)
 
     def __len__(self) -> int:
         return len(self.moving)
@@ -30,12 +40,22 @@ class FramePairs:
         """Pixels n along each edge."""
         return self.moving.shape[-1]
 
+    @cached_property
     def halved(self) -> "FramePairs":
         """The pairs with blocks of 2 x 2 pixels averaged; a block counts where all of it does."""
         halve = torch.nn.functional.avg_pool2d
-        return FramePairs(
-            halve(self.moving, 2), halve(self.fixed, 2), (halve(self.mask, 2) > 0.99).to(self.mask.dtype)
-        )
+        mask = (halve(self.mask, 2) > 0.99).to(self.mask.dtype)
+        if self.frames is not None:
+            return FramePairs.consecutive(halve(self.frames, 2), mask)
+        return FramePairs(halve(self.moving, 2), halve(self.fixed, 2), mask)
+
+    @cached_property
+    def normalized(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Moving and fixed frames, each `locally_normalized`: two (P, 1, n, n)."""
+        if self.frames is not None:
+            normal = locally_normalized(self.frames, self.mask)
+            return normal[:-1], normal[1:]
+        return locally_normalized(self.moving, self.mask), locally_normalized(self.fixed, self.mask)
 
     def of_size(self, size: int) -> "FramePairs":
         """The pairs halved until they have `size` pixels along each edge.
@@ -45,7 +65,7 @@ class FramePairs:
         """
         pairs = self
         while pairs.size > size:
-            pairs = pairs.halved()
+            pairs = pairs.halved
         if pairs.size != size:
             raise ValueError(f"{self.size} pixels cannot be halved to {size}")
         return pairs

@@ -7,7 +7,6 @@ import math
 import torch
 
 from DeepRegistrationLib.geometry.grid import sample_plane
-from DeepRegistrationLib.images.us_texture import locally_normalized
 from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
 
 _ANGLES, _RADII = 720, 48
@@ -36,8 +35,7 @@ def phase_correlation(pairs: FramePairs) -> PairMotion:
     """
     size = pairs.size
     window = _window(size, pairs.moving)
-    moving = locally_normalized(pairs.moving, pairs.mask) * window
-    fixed = locally_normalized(pairs.fixed, pairs.mask) * window
+    moving, fixed = (frames * window for frames in pairs.normalized)
     polar_moving, polar_fixed = _polar(moving), _polar(fixed)  # (P, angles, radii)
     spectra = torch.fft.rfft(polar_moving, dim=1) * torch.fft.rfft(polar_fixed, dim=1).conj()
     summed = spectra.sum(2)

@@ -4,7 +4,6 @@ import math
 
 import torch
 
-from DeepRegistrationLib.images.us_texture import locally_normalized
 from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
 
 SIZE = 64
@@ -27,8 +26,7 @@ def search_pairs(pairs: FramePairs) -> PairMotion:
     """
     small = pairs.of_size(SIZE)
     count, size = len(small), small.size
-    moving = locally_normalized(small.moving, small.mask)
-    fixed = locally_normalized(small.fixed, small.mask)
+    moving, fixed = small.normalized
     mask = small.mask.expand(count, -1, -1, -1)
     steps = round(_RANGE_DEG / _STEP_DEG)
     angles = [math.radians(_STEP_DEG * step) for step in range(-steps, steps + 1)]

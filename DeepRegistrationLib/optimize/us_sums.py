@@ -4,11 +4,12 @@ Two backends add up the same: torch on any device, and machine code (numba) on t
 pixels once instead of through memory twenty times.
 """
 
-from functools import cache
-
+import numpy as np
 import torch
 
+from DeepRegistrationLib.images.us_texture import machine_code_is_available
 from DeepRegistrationLib.optimize.us_pairs import PairMotion, brought_back, plane_points
+from DeepRegistrationLib.task_pool import run_tasks, split_evenly
 
 HESSIAN, RIGHT = slice(0, 6), slice(6, 9)
 """Products of the derivatives (angle angle, angle u, angle v, u u, u v, v v), and with the residual."""
@@ -83,18 +84,13 @@ def frames_and_masks_back(
     warped, seen = torch.empty_like(moving), torch.empty_like(moving)
     frames, masks = (images.detach().contiguous().numpy()[:, 0] for images in (moving, mask))
     matrix = motion.matrix().detach().double().numpy()
-    bring_all_back(frames, masks, matrix, warped.numpy()[:, 0], seen.numpy()[:, 0])
+    out, also = warped.numpy()[:, 0], seen.numpy()[:, 0]
+
+    def part(own: slice) -> None:
+        bring_all_back(frames[own], _masks_of(masks, own), matrix[own], out[own], also[own])
+
+    run_tasks([(part, (own,)) for own in _shares(count)])
     return warped, seen
-
-
-@cache
-def machine_code_is_available() -> bool:
-    """True if numba is installed, fits numpy, and may keep what it compiles."""
-    try:
-        from DeepRegistrationLib.optimize import us_kernels  # noqa: F401
-    except (ImportError, RuntimeError):  # RuntimeError: no place for what is compiled
-        return False
-    return True
 
 
 def _by_machine_code(
@@ -105,8 +101,25 @@ def _by_machine_code(
     out = torch.zeros(len(moving), COUNT, dtype=torch.float64)
     matrix = motion.matrix().detach().double()
     images = [image.detach().contiguous().numpy() for image in (moving, fixed, inner)]
-    add_up(images[0][:, 0], images[1][:, 0], images[2][:, 0], matrix.numpy(), float(outlier), out.numpy())
+    frames, others, masks = (image[:, 0] for image in images)
+    matrices, sums = matrix.numpy(), out.numpy()
+
+    def part(own: slice) -> None:
+        mask = _masks_of(masks, own)
+        add_up(frames[own], others[own], mask, matrices[own], float(outlier), sums[own])
+
+    run_tasks([(part, (own,)) for own in _shares(len(moving))])
     return out.to(moving.dtype)
+
+
+def _shares(pairs: int) -> list[slice]:
+    """Pairs for each thread."""
+    threads = max(1, min(pairs, torch.get_num_threads()))
+    return [slice(*share) for share in split_evenly(pairs, threads)]
+
+
+def _masks_of(masks: np.ndarray, own: slice) -> np.ndarray:
+    return masks[own] if len(masks) > 1 else masks
 
 
 def _gradient(images: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,10 @@
 """Line integrals on the CPU without an intermediate grid: threads share the rows of the images."""
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
-
 import numpy as np
 import torch
 
 from DeepRegistrationLib.projection.index_rays import IndexRays
+from DeepRegistrationLib.task_pool import run_tasks, split_evenly
 
 # shares per thread: rays through the middle take longer than those past the volume
 _SHARES_PER_THREAD = 4
@@ -65,7 +60,7 @@ def forward(volume: torch.Tensor, rays: IndexRays, moments: bool) -> torch.Tenso
                     tasks.append((cpu_kernels.integrate_moments, (*one, *ray, outputs[b, c])))
                 else:
                     tasks.append((cpu_kernels.integrate, (*one, *ray, outputs[b, c, 0])))
-    _run(tasks)
+    run_tasks(tasks)
     return images
 
 
@@ -96,8 +91,8 @@ def adjoint(images: torch.Tensor, rays: IndexRays, shape: tuple[int, ...]) -> to
 
     volumes = [(b, c) for b in range(shape[0]) for c in range(shape[1])]
     # always the same shares: the order of the sums does not depend on the number of threads
-    shares = _split(shape[2], min(shape[2], _SLABS))
-    _run([(add, (b, c, *share)) for b, c in volumes for share in shares])
+    shares = split_evenly(shape[2], min(shape[2], _SLABS))
+    run_tasks([(add, (b, c, *share)) for b, c in volumes for share in shares])
     return volume
 
 
@@ -115,24 +110,4 @@ def _shares(count: int, others: int) -> list[tuple[int, int]]:
     """Ranges that divide `count` rows among the threads, if `others` pictures are there too."""
     threads = torch.get_num_threads()
     parts = 1 if threads == 1 else max(1, min(count, -(-threads * _SHARES_PER_THREAD // others)))
-    return _split(count, parts)
-
-
-def _split(count: int, parts: int) -> list[tuple[int, int]]:
-    return list(pairwise(count * part // parts for part in range(parts + 1)))
-
-
-def _run(tasks: list[tuple[Callable, tuple]]) -> None:
-    threads = min(torch.get_num_threads(), len(tasks))
-    if threads == 1:
-        for function, arguments in tasks:
-            function(*arguments)
-        return
-    for future in [_pool(threads, os.getpid()).submit(function, *args) for function, args in tasks]:
-        future.result()
-
-
-@cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Threads that stay; a forked process (a data loader's) makes its own."""
-    return ThreadPoolExecutor(threads, thread_name_prefix=f"projection{process}")
+    return split_evenly(count, parts)

@@ -12,14 +12,16 @@ from DeepRegistrationLib.models.catalog import ModelStamp, find_model, model_cat
 from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.networks.us_angle_net import SIZE, UsAngleNet
 from DeepRegistrationLib.optimize.us_intensity import intensity_registration
-from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion, brought_back
+from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion
 from DeepRegistrationLib.optimize.us_phase_correlation import phase_correlation
 from DeepRegistrationLib.optimize.us_refinement import PairFit, UsRefinementSettings, refine_pairs
 from DeepRegistrationLib.optimize.us_search import search_pairs
+from DeepRegistrationLib.optimize.us_sums import frames_and_masks_back
 
 ANGLE_NET = "us-angle-net"
 """Name in the catalogue of models."""
-_LOOKS = 3
+_LOOKS, _LOOKS_TO_START = 3, 2
+"""Of the network alone, and where refinement follows: a third one changes its answer by nothing."""
 _FROM_NETWORK = UsRefinementSettings(sizes=(64, 128, 256), iterations=(5, 3, 2))
 _FROM_SEARCH = UsRefinementSettings()
 _AS_IT_IS = UsRefinementSettings(sizes=(128,), iterations=(0,), polish=0)
@@ -83,8 +85,9 @@ def register_pairs(
         if network is None:
             network, stamp = _installed(pairs.moving.device)
             models = (stamp,)
-        start = network_motion(network, pairs)
-        settings = _FROM_NETWORK if method == UsAnglesMethod.NETWORK_REFINE else _AS_IT_IS
+        refined = method == UsAnglesMethod.NETWORK_REFINE
+        start = network_motion(network, pairs, _LOOKS_TO_START if refined else _LOOKS)
+        settings = _FROM_NETWORK if refined else _AS_IT_IS
     elif method == UsAnglesMethod.SEARCH_REFINE:
         start, settings = search_pairs(pairs), _FROM_SEARCH
     elif method == UsAnglesMethod.PHASE_CORRELATION:
@@ -103,17 +106,15 @@ def network_motion(network: UsAngleNet, pairs: FramePairs, looks: int = _LOOKS) 
         looks: at least 1.
     """
     small = pairs.of_size(SIZE)
-    fixed = locally_normalized(small.fixed, small.mask)
-    motion, moving, seen = PairMotion.none(small), small.moving, small.mask.expand(len(small), -1, -1, -1)
+    moving, fixed = small.normalized
+    motion = PairMotion.none(small)
     for look in range(looks):
         if look:
-            both = torch.cat([small.moving, small.mask.expand(len(small), -1, -1, -1)], 1)
-            moving, seen = brought_back(both, motion).split(1, 1)
+            warped, seen = frames_and_masks_back(small.moving, small.mask, motion)
             # outside what was seen there is nothing, in both frames
-            seen = (seen > 0.99).to(moving.dtype) * small.mask
-            moving = moving * seen
-        images = torch.cat([locally_normalized(moving, seen), fixed * seen], 1)
-        said = network(images)
+            seen = (seen > 0.99).to(warped.dtype) * small.mask
+            moving, fixed = locally_normalized(warped, seen), small.normalized[1] * seen
+        said = network(torch.cat([moving, fixed], 1))
         # moving = motion (said (fixed)): the brought-back frame lies between
         motion = motion.after(PairMotion(said.angle, said.shift))
     return motion

@@ -22,7 +22,7 @@ from Testing.Lib.architecture.source_tree import (
 LAYERS = [
     {"errors", "progress"},
     {"jobs", "sample_data", "sample_download", "remote_file", "file_download", "geometry"},
-    {"device", "failures", "threads", "versions"},
+    {"device", "failures", "task_pool", "threads", "versions"},
     {"images"},
     {"projection"},
     {"similarity"},

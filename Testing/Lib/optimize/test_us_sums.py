@@ -60,7 +60,7 @@ def test_only_what_both_frames_show_is_added_up(two_pairs):
 def test_frames_in_pairs_keep_their_order():
     pairs = FramePairs(torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8), torch.ones(1, 1, 8, 8))
     assert pairs.exchanged().moving.min() == 1
-    assert len(pairs.halved()) == 2
+    assert len(pairs.halved) == 2
 
 
 def test_frames_come_back_the_same_by_machine_code_and_by_torch(two_pairs):
