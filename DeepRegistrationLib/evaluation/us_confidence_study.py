@@ -16,8 +16,6 @@ from DeepRegistrationLib.workflows.us_confidence import EVIDENCE
 from DeepRegistrationLib.workflows.us_methods import available_methods
 
 PAGE = "us_confidence.md"
-NOT_JUDGED = ("known motion, hard",)
-"""Kinds of pairs that may be refused or not: the angle is right, but the speckle is no longer the same."""
 
 
 def run_us_confidence_study(
@@ -49,19 +47,18 @@ def run_us_confidence_study(
     pairs = joined_pairs(
         [judged_pairs(data, Split.VALIDATION, per_subject, method, seed, network) for method in methods]
     )
-    known = ~np.isin(pairs.kind, NOT_JUDGED)
-    fit = fit_logistic(pairs.evidence[known], pairs.right[known])
-    subjects = [subject for subject, judged in zip(pairs.subject, known, strict=True) if judged]
-    left_out = left_out_sums(pairs.evidence[known], pairs.right[known], subjects)
+    fit = fit_logistic(pairs.evidence, pairs.right)
+    left_out = left_out_sums(pairs.evidence, pairs.right, pairs.subject)
     constants = ", ".join(f"{name}: {weight:.3g}" for name, weight in zip(EVIDENCE, fit.weights, strict=True))
     page = [
         "# Confidence in ultrasound angles",
         f'Logistic regression of "same place, and the angle is right within {RIGHT_DEG:g} degrees" on '
-        f"{known.sum()} pairs of {len(set(subjects))} validation subjects, methods {', '.join(methods)}.",
+        f"{len(pairs.right)} pairs of {len(set(pairs.subject))} validation subjects, "
+        f"methods {', '.join(methods)}.",
         f"`_CONSTANT = {fit.constant:.3g}`; weights {constants}",
         "Wrong ones caught at 5 % false alarms: "
-        f"{_percent(caught_share_of(fit.sums(pairs.evidence[known]), pairs.right[known]))}; "
-        f"of subjects left out of the regression: {_percent(caught_share_of(left_out, pairs.right[known]))}.",
+        f"{_percent(caught_share_of(fit.sums(pairs.evidence), pairs.right))}; "
+        f"of subjects left out of the regression: {_percent(caught_share_of(left_out, pairs.right))}.",
         kinds_table(pairs, fit.probabilities(pairs.evidence)),
     ]
     output.mkdir(parents=True, exist_ok=True)

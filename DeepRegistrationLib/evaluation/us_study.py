@@ -17,7 +17,7 @@ from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
 from DeepRegistrationLib.evaluation.metrics import caught_share_of
 from DeepRegistrationLib.evaluation.study_figures import draw_boxes
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
-from DeepRegistrationLib.evaluation.us_confidence_study import NOT_JUDGED, kinds_table
+from DeepRegistrationLib.evaluation.us_confidence_study import kinds_table
 from DeepRegistrationLib.evaluation.us_paper import (
     COLUMNS,
     TABLE_1,
@@ -185,10 +185,9 @@ def _refusal(data: Path, settings: UsStudySettings, network: UsAngleNet | None) 
     method = resolved(UsAnglesMethod.AUTO) if network is None else UsAnglesMethod.NETWORK_REFINE
     pairs = judged_pairs(data, Split.TEST, settings.triplets // 2, method, settings.seed + 7, network)
     values = confidence_values(pairs.evidence)
-    known = ~np.isin(pairs.kind, NOT_JUDGED)
-    caught = caught_share_of(values[known], pairs.right[known])
-    alarms = float((values[known][pairs.right[known]] < 0.5).mean())
-    missed = float((values[known][~pairs.right[known]] >= 0.5).mean())
+    caught = caught_share_of(values, pairs.right)
+    alarms = float((values[pairs.right] < 0.5).mean())
+    missed = float((values[~pairs.right] >= 0.5).mean())
     return [
         f"Method `{method}`. At 5 % false alarms {100 * caught:.1f} % of the wrong pairs are caught. With "
         f"the limit that the program uses, fixed on other subjects, {100 * (1 - missed):.1f} % are caught at "

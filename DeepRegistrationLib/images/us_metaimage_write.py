@@ -85,8 +85,8 @@ def write_transform_sequence(
     """Writes .seq.mha without an image: what Slicer's sequences of linear transforms are stored as.
 
     Args:
-        transforms: name such as "FrameToFirst" -> (N, 4, 4); parent RAS from the RAS of what is under it [mm];
-            each becomes a sequence node of its own.
+        transforms: name such as "FrameToFirst" -> (N, 4, 4); parent RAS from the RAS of what is under it
+            [mm]; each becomes a sequence node of its own.
         valid: (N,) bool; for programs that look at the state of a transform; Slicer does not.
         times_s: (N,); time of each frame [s].
         path: file to write.

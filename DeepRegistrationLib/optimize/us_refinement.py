@@ -5,15 +5,15 @@ the local contrast. Gauss-Newton in the second-order form that averages the grad
 residuals beyond the local contrast, which is where speckle has changed, count less and less.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from DeepRegistrationLib.images.us_texture import blurred, fine_texture, locally_normalized
+from DeepRegistrationLib.images.us_texture import blurred, fine_texture
 from DeepRegistrationLib.optimize import us_sums
 from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion
+from DeepRegistrationLib.optimize.us_patches import patch_motion
 from DeepRegistrationLib.optimize.us_sums import frames_and_masks_back, pair_sums
 
 
@@ -53,6 +53,7 @@ class PairFit:
         texture: (P,); correlation of the speckle alone, -1 to 1.
         angle_sigma: (P,) [rad]; expected error of the angle if residuals were noise, correlated as speckle
         is.
+        patch_motion: (P,); how far patches would still move against each other [edge of the image].
     """
 
     motion: PairMotion
@@ -60,6 +61,7 @@ class PairFit:
     overlap: torch.Tensor
     angle_sigma: torch.Tensor
     texture: torch.Tensor
+    patch_motion: torch.Tensor
 
 
 def refine_pairs(
@@ -110,16 +112,15 @@ def refine_pairs(
         step = step * (overlap > settings.least_overlap)[:, None]
         motion = motion.after(PairMotion(step[:, 0], step[:, 1:]))
     judged = pairs.of_size(min(_JUDGED_SIZE, pairs.size))
-    fit = _Level(judged).fit(motion, settings)
+    fit = _Level(judged).fit(motion, settings, _texture_correlation(_brought_back_pairs(judged, motion)))
     advance(1.0)
-    return dataclasses.replace(fit, texture=_texture_correlation(_brought_back_pairs(judged, motion)))
+    return fit
 
 
 def _brought_back_pairs(pairs: FramePairs, motion: PairMotion) -> FramePairs:
-    """Moving frames on the grid of the fixed ones, both cut to what both show."""
+    """Moving frames on the grid of the fixed ones, with what both show as their mask."""
     warped, seen = frames_and_masks_back(pairs.moving, pairs.mask, motion)
-    common = (seen > 0.99).to(warped.dtype) * pairs.mask
-    return FramePairs(warped * common, pairs.fixed * common, common)
+    return FramePairs(warped, pairs.fixed, (seen > 0.99).to(warped.dtype) * pairs.mask)
 
 
 def _texture_correlation(pairs: FramePairs) -> torch.Tensor:
@@ -140,8 +141,7 @@ class _Level:
     """Pairs of one size, normalized once."""
 
     def __init__(self, pairs: FramePairs) -> None:
-        self._moving = locally_normalized(pairs.moving, pairs.mask)
-        self._fixed = locally_normalized(pairs.fixed, pairs.mask)
+        self._moving, self._fixed = pairs.normalized
         # a gradient across the sector's edge is no tissue
         self._inner = _eroded(pairs.mask)
 
@@ -151,14 +151,18 @@ class _Level:
         step = torch.linalg.solve(_hessian(sums), sums[:, us_sums.RIGHT])
         return -step, self._overlap(sums)
 
-    def fit(self, motion: PairMotion, settings: UsRefinementSettings) -> PairFit:
+    def fit(self, motion: PairMotion, settings: UsRefinementSettings, texture: torch.Tensor) -> PairFit:
         """Fit at a motion."""
         sums = pair_sums(self._moving, self._fixed, self._inner, motion, settings.outlier)
         variance = sums[:, us_sums.SQUARED] / sums[:, us_sums.ROBUST].clamp(min=1)
         covariance = torch.linalg.inv(_hessian(sums))[:, 0, 0] * variance
-        sigma = (covariance * _SPECKLE_PX).clamp(min=0).sqrt()
         return PairFit(
-            motion, _correlation(sums), self._overlap(sums), sigma, torch.full_like(sigma, torch.nan)
+            motion=motion,
+            correlation=_correlation(sums),
+            overlap=self._overlap(sums),
+            angle_sigma=(covariance * _SPECKLE_PX).clamp(min=0).sqrt(),
+            texture=texture,
+            patch_motion=patch_motion(self._moving, self._fixed, self._inner, motion),
         )
 
     def _overlap(self, sums: torch.Tensor) -> torch.Tensor:

@@ -141,7 +141,7 @@ def joined_answers(parts: list[PairAnswer]) -> PairAnswer:
         motion=motion([fit.motion for fit in fits]),
         **{
             name: torch.cat([getattr(fit, name) for fit in fits])
-            for name in ("correlation", "overlap", "angle_sigma", "texture")
+            for name in ("correlation", "overlap", "angle_sigma", "texture", "patch_motion")
         },
     )
     return PairAnswer(fit, motion([part.start for part in parts]), parts[0].models)
@@ -153,6 +153,7 @@ def evidence_of(answer: PairAnswer) -> list[PairEvidence]:
     turned = (fit.motion.angle - start.angle).abs().rad2deg()
     moved = 100 * (fit.motion.shift - start.shift).norm(dim=1)
     columns = (fit.correlation, fit.texture, fit.angle_sigma.rad2deg(), fit.overlap, turned, moved)
+    columns += (100 * fit.patch_motion,)
     rows = torch.stack([column.cpu().double() for column in columns], 1).tolist()
     return [PairEvidence(*row) for row in rows]
 

@@ -1,8 +1,8 @@
 """How far the motion between two ultrasound frames may be trusted, and why.
 
 Frames that do not show the same tissue (shuffled, out of plane, speckle that has changed) still have a best
-fit; what gives them away is that it fits badly, that the angle is ill-determined there, and that refinement
-ran far from where the network or the search pointed.
+fit; what gives them away is that every patch of tissue would like to go elsewhere, that the frames fit
+badly, and that the angle is ill-determined there.
 """
 
 import math
@@ -12,13 +12,13 @@ import numpy as np
 
 from DeepRegistrationLib.workflows.result import Confidence, Trust
 
-EVIDENCE = ("correlation", "texture", "sigma", "overlap", "angle change", "shift change")
-_CONSTANT, _WEIGHTS = -11.8, (4.49, 6.4, -2.53, 8.74, -0.725, -0.467)
+EVIDENCE = ("correlation", "texture", "sigma", "patch motion")
+_CONSTANT, _WEIGHTS = -1.66, (3.99, 3.01, -1.65, -3.19)
 """Logistic regression of "same place, and the angle is right within half a degree", in the order of
 `EVIDENCE`; `deepregistration evaluate us-confidence` fits and prints these numbers, from the validation
 subjects only."""
-_LARGEST = {"sigma": 3.0, "angle": 6.0, "shift": 10.0}
-"""Beyond these evidence tells no more [logarithm; degrees; % of the edge]."""
+_LARGEST = 3.0
+"""Logarithms beyond this tell no more."""
 _HIGH, _LOW = 0.8, 0.5
 
 
@@ -33,6 +33,7 @@ class PairEvidence:
         overlap: share of the sector that both frames show, 0 to 1.
         angle_change_deg: how far refinement turned from its start [degrees].
         shift_change: how far it moved [% of the image's edge].
+        patch_motion: how far patches would still move against each other [% of the image's edge].
     """
 
     correlation: float
@@ -41,24 +42,17 @@ class PairEvidence:
     overlap: float
     angle_change_deg: float
     shift_change: float
+    patch_motion: float
 
     def numbers(self) -> np.ndarray:
-        """(6,); the evidence as the regression takes it."""
+        """(4,); the evidence as the regression takes it."""
         sigma = math.log(max(self.angle_sigma_deg, 1e-4) / 0.05)
-        return np.array(
-            [
-                self.correlation,
-                self.texture,
-                min(sigma, _LARGEST["sigma"]),
-                self.overlap,
-                min(self.angle_change_deg, _LARGEST["angle"]),
-                min(self.shift_change, _LARGEST["shift"]),
-            ]
-        )
+        patch = math.log(max(self.patch_motion, 1e-2) / 0.3)
+        return np.array([self.correlation, self.texture, min(sigma, _LARGEST), min(patch, _LARGEST)])
 
 
 def confidence_values(evidence: np.ndarray) -> np.ndarray:
-    """(N,); confidence in pairs with evidence (N, 6), as `PairEvidence.numbers` gives it; 0 to 1."""
+    """(N,); confidence in pairs with evidence (N, 4), as `PairEvidence.numbers` gives it; 0 to 1."""
     total = _CONSTANT + np.asarray(evidence) @ np.array(_WEIGHTS)
     return 1 / (1 + np.exp(-np.clip(total, -40, 40)))
 

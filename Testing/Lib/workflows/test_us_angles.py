@@ -172,19 +172,20 @@ def test_the_network_that_is_not_installed_is_named(no_networks):
 
 
 def test_confidence_falls_with_each_piece_of_evidence():
-    good = PairEvidence(0.95, 0.85, 0.02, 0.9, 0.1, 0.3)
+    good = PairEvidence(0.95, 0.85, 0.02, 0.9, 0.1, 0.3, 0.1)
     worse = [
         dataclasses.replace(good, correlation=0.3),
         dataclasses.replace(good, texture=0.0),
         dataclasses.replace(good, angle_sigma_deg=0.5),
+        dataclasses.replace(good, patch_motion=0.5),
     ]
     assert judge_pair(good).trust == Trust.HIGH
     assert all(judge_pair(entry).value < judge_pair(good).value for entry in worse)
-    assert judge_pair(PairEvidence(0.1, 0.0, 0.5, 0.5, 5.0, 9.0)).trust == Trust.LOW
+    assert judge_pair(PairEvidence(0.1, 0.0, 0.5, 0.5, 5.0, 9.0, 1.0)).trust == Trust.LOW
 
 
 def test_a_sweep_with_few_refusals_is_moderate_and_with_many_it_is_low():
-    good, bad = (judge_pair(PairEvidence(c, c - 0.1, 0.02, 0.9, 0.1, 0.3)) for c in (0.95, 0.1))
+    good, bad = (judge_pair(PairEvidence(c, c - 0.1, 0.02, 0.9, 0.1, 0.3, 0.1 / c)) for c in (0.95, 0.1))
     assert judge_frames((good,) * 10, (4, 5)).trust == Trust.HIGH
     assert judge_frames((*(good,) * 9, bad), (4, 5)).trust == Trust.MODERATE
     assert judge_frames((*(good,) * 4, *(bad,) * 6), (4, 5)).trust == Trust.LOW
