@@ -63,6 +63,27 @@ class Radiograph:
         mask = None if self.mask is None else self.mask.to(device)
         return replace(self, values=self.values.to(device), mask=mask)
 
+    def cropped(self, first_px: tuple[int, int], size_px: tuple[int, int]) -> "Radiograph":
+        """A part of the radiograph, with the camera of its pixels.
+
+        Args:
+            first_px: column and row of its first pixel.
+            size_px: columns and rows; the part lies within the radiograph.
+
+        Raises:
+            InputError: no pixel of the part may be used.
+            ValueError: it does not lie within the radiograph.
+        """
+        (left, top), (columns, rows) = first_px, size_px
+        height, width = self.values.shape
+        if not (0 <= left < left + columns <= width and 0 <= top < top + rows <= height):
+            raise ValueError(f"the part {first_px} {size_px} does not lie within {width} x {height} pixels")
+        part = slice(top, top + rows), slice(left, left + columns)
+        mask = None if self.mask is None else self.mask[part].contiguous()
+        return Radiograph(
+            self.values[part].contiguous(), self.camera.cropped(first_px, size_px), mask, self.name
+        )
+
     def reduced(self, factor: int) -> "Radiograph":
         """The same radiograph with blocks of pixels averaged; columns and rows left over at the end are cut.
 

@@ -12,7 +12,7 @@ from DeepRegistrationLib.optimize.radiograph_descent import (
     NETWORK_DESCENT,
     descend,
 )
-from DeepRegistrationLib.optimize.radiograph_levels import MakeMeasure
+from DeepRegistrationLib.optimize.radiograph_levels import MakeMeasure, reduction
 from DeepRegistrationLib.optimize.radiograph_refinement import (
     RadiographRefinementSettings,
     refine_poses,
@@ -26,6 +26,7 @@ from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_cor
 from DeepRegistrationLib.similarity.radiograph_local_correlation import radiograph_local_correlation
 from DeepRegistrationLib.similarity.radiograph_mutual_information import radiograph_mutual_information
 from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, search
+from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_rivals import stands_out
 
 SEARCH, DESCEND, REFINE = "Searching the pose", "Following the gradient", "Refining the pose"
@@ -39,6 +40,8 @@ MEASURES: dict[XrayMeasure, MakeMeasure] = {
 # orientations tried out for each candidate that is refined
 _ORIENTATIONS_PER_CANDIDATE = 25
 _LARGEST_PX = 256
+# how far a pose that the search found may still be off
+_NEARLY = PoseRange(turn_rad=0.05, shift_mm=3.0)
 # also tried before the last refinement, relative to what the search found
 _DEPTHS_MM = (-10.0, -4.0, 4.0, 10.0)
 
@@ -140,6 +143,7 @@ def _by_search(scene: XrayScene, settings: XrayCtSettings, track: Track) -> Foun
 def _refine_to_the_end(
     scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure, track: Track
 ) -> torch.Tensor:
+    scene = _closer(scene, pose)
     size = final_size_px(scene)
     starts = _starts_in_depth(scene, pose)
     # a short look tells which depth is right; larger images take longer and start nearer
@@ -156,6 +160,15 @@ def _refine_to_the_end(
         best = int(refined.fit.similarity.argmax())
         starts = refined.poses[best : best + 1]
     return starts[0]
+
+
+def _closer(scene: XrayScene, pose: torch.Tensor) -> XrayScene:
+    """The scene around a pose that was found, where that gives finer pixels: small bones, large radiographs."""
+    near = pose.numpy()
+    parts = tuple(within_reach(r, scene.anatomy, near, _NEARLY) for r in scene.radiographs)
+    sizes = zip(parts, scene.radiographs, strict=True)
+    is_finer = any(reduction(part, _LARGEST_PX) < reduction(whole, _LARGEST_PX) for part, whole in sizes)
+    return XrayScene(scene.anatomy, parts, near) if is_finer else scene
 
 
 def _starts_in_depth(scene: XrayScene, pose: torch.Tensor) -> torch.Tensor:

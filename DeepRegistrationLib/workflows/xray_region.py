@@ -44,9 +44,7 @@ def within_reach(
     # along the longer side, too: its length decides how large the pixels of the levels are
     if (last <= first).any() or (last - first).max() > _SMALLER * size.max():
         return radiograph
-    columns, rows = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-    mask = None if radiograph.mask is None else radiograph.mask[rows, columns]
-    if mask is not None and not bool(mask.any()):
+    (left, top), (right, bottom) = first.tolist(), last.tolist()
+    if not bool(radiograph.used()[top:bottom, left:right].any()):
         return radiograph
-    part = camera.cropped(tuple(int(n) for n in first), tuple(int(n) for n in last - first))
-    return Radiograph(radiograph.values[rows, columns].contiguous(), part, mask, radiograph.name)
+    return radiograph.cropped((left, top), (right - left, bottom - top))

@@ -21,7 +21,8 @@ def edge_distance_mm(radiograph: Radiograph, drr: torch.Tensor) -> float:
     """Mean distance of projected edges from the edge of the radiograph that belongs to them.
 
     Along the normal of every high edge of the projection, the steepest rise of the radiograph in the same
-    direction is its partner. Edges that have nothing to do with each other are 5 mm apart on average.
+    direction is its partner: not the nearest one, for in a radiograph full of edges some edge is always near.
+    Edges that have nothing to do with each other are 5 mm apart on average.
 
     Args:
         radiograph: attenuation.
@@ -32,6 +33,7 @@ def edge_distance_mm(radiograph: Radiograph, drr: torch.Tensor) -> float:
 
     Source: own definition.
     """
+    radiograph, drr = _around_projection(radiograph, drr)
     factor = max(1, round(max(radiograph.camera.image_size_px) / _LARGEST_PX))
     small = radiograph.reduced(factor)
     projected = Radiograph(drr.float(), radiograph.camera).reduced(factor).values
@@ -59,6 +61,19 @@ def edge_distance_mm(radiograph: Radiograph, drr: torch.Tensor) -> float:
     found = best > 0
     distances = torch.where(found, offsets[where].abs(), torch.tensor(_REACH_MM))
     return float(distances.mean())
+
+
+def _around_projection(radiograph: Radiograph, drr: torch.Tensor) -> tuple[Radiograph, torch.Tensor]:
+    """The part in which a projected edge can have a partner: a small bone keeps its fine pixels."""
+    rows, columns = torch.nonzero((drr > 0) & radiograph.used(), as_tuple=True)
+    if len(rows) == 0:
+        return radiograph, drr
+    margin = [math.ceil(_REACH_MM / spacing) + 2 for spacing in radiograph.camera.pixel_spacing_mm]
+    width, height = radiograph.camera.image_size_px
+    left, right = max(0, int(columns.min()) - margin[0]), min(width, int(columns.max()) + margin[0] + 1)
+    top, bottom = max(0, int(rows.min()) - margin[1]), min(height, int(rows.max()) + margin[1] + 1)
+    part = radiograph.cropped((left, top), (right - left, bottom - top))
+    return part, drr[top:bottom, left:right]
 
 
 def _ridge(height: torch.Tensor, across: torch.Tensor, down: torch.Tensor) -> torch.Tensor:

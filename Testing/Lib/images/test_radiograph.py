@@ -37,6 +37,21 @@ def test_a_point_throws_its_shadow_on_the_same_place_of_the_reduced_radiograph(a
         assert shadow(reduced, FAR + shift) == pytest.approx(shadow(a_ramp, FAR + shift), rel=1e-6)
 
 
+def test_a_point_throws_its_shadow_on_the_same_place_of_a_part(a_ramp):
+    mask = torch.ones(14, 23, dtype=torch.bool)
+    mask[6, 9] = False
+    part = Radiograph(a_ramp.values, a_ramp.camera, mask).cropped((3, 2), (15, 10))
+    assert part.camera.image_size_px == (15, 10)
+    assert (~part.mask).nonzero().tolist() == [[4, 6]]
+    for shift in ([4.0, -3.0, 2.0], [-2.0, 5.0, -1.0]):
+        assert shadow(part, FAR + shift) == pytest.approx(shadow(a_ramp, FAR + shift), rel=1e-6)
+
+
+def test_a_part_that_lies_outside_is_refused(a_ramp):
+    with pytest.raises(ValueError, match="does not lie within 23 x 14 pixels"):
+        a_ramp.cropped((10, 0), (14, 14))
+
+
 def test_a_reduced_pixel_is_used_where_all_of_its_pixels_are(a_ramp):
     mask = torch.ones(14, 23, dtype=torch.bool)
     mask[4, 7] = False
