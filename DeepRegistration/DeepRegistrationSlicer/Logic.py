@@ -72,7 +72,7 @@ class RegistrationLogic:
             raise RegistrationError("A registration is running. Wait until it is done, or cancel it.")
         request.check()
         checkDependencies()
-        folder = Path(tempfile.mkdtemp(prefix="DeepRegistration-", dir=slicer.app.temporaryPath))
+        folder = _newJobFolder()
         try:
             written = request.write(folder)
             self._job = RegistrationJob(
@@ -88,6 +88,17 @@ class RegistrationLogic:
     def shutdown(self) -> None:
         """Ends the worker; a registration under way is cancelled. The next one starts it again."""
         self._worker.shutdown()
+
+
+def _newJobFolder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="DeepRegistration-", dir=slicer.app.temporaryPath))
+    except OSError as err:
+        raise RegistrationError(
+            f"Slicer's temporary folder '{slicer.app.temporaryPath}' cannot be written "
+            f"({err.strerror or err}). Free some space there, or choose another folder in Edit / Application "
+            "Settings / Modules."
+        ) from err
 
 
 def _raiseIfWithoutResult(outcome: RegistrationOutcome) -> None:

@@ -14,6 +14,7 @@ import slicer
 import vtk
 
 from DeepRegistrationLib.errors import InputError, RegistrationError
+from DeepRegistrationLib.geometry.frames import check_axes
 
 _ONE_FILE_ENDINGS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".png", ".tif", ".tiff")
 
@@ -34,7 +35,8 @@ def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str, mayBeSlice: 
         mayBeSlice: a single slice will do.
 
     Raises:
-        InputError: no node, not in the scene any more, without voxels, in colour, or a single slice.
+        InputError: no node, not in the scene any more, without voxels, in colour, a single slice, or lying
+            nowhere.
     """
     if volume is None or volume.GetScene() is None:
         raise InputError(f"No volume is chosen as {role}. Load one and choose it in the panel.")
@@ -51,6 +53,7 @@ def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str, mayBeSlice: 
         raise InputError(
             f"The volume '{volume.GetName()}' ({role}) is a single slice ({size} voxels). Choose a 3D volume."
         )
+    check_axes(rasFromIjk(volume), volume.GetName())
 
 
 def arrayOf(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:

@@ -66,10 +66,16 @@ def _ras_from_ijk(header: dict, name: str) -> np.ndarray:
         columns = np.array(header["space directions"], dtype=np.float64).T
     else:
         columns = np.diag(np.array(header.get("spacings", (1.0, 1.0, 1.0)), dtype=np.float64))
+    origin = np.array(header.get("space origin", (0.0, 0.0, 0.0)), dtype=np.float64)
+    if columns.shape != (3, 3) or origin.shape != (3,):
+        raise InputError(
+            f"The header of '{name}' does not tell where the image lies: three directions and an origin of "
+            "three numbers each are needed. Correct it, or export the image again from its source."
+        )
     matrix = np.eye(4)
     signs = np.array(RAS_SIGNS_OF_SPACE[space], dtype=np.float64)
     matrix[:3, :3] = signs[:, None] * columns
-    matrix[:3, 3] = signs * np.array(header.get("space origin", (0.0, 0.0, 0.0)), dtype=np.float64)
+    matrix[:3, 3] = signs * origin
     check_axes(matrix, name)
     return matrix
 

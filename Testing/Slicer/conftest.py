@@ -77,6 +77,16 @@ def an_xray_case(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def us_frames(tmp_path_factory):
+    """Ultrasound frames of known angles, written by another process."""
+    from Testing.Slicer.us_phantom import WRITE, Frames
+
+    file = tmp_path_factory.mktemp("ultrasound") / "frames.npz"
+    subprocess.run([sys.executable, "-c", WRITE, str(file)], check=True, cwd=ROOT)
+    return Frames(file)
+
+
+@pytest.fixture(scope="session")
 def a_result_folder(a_phantom, tmp_path_factory):
     """What the worker leaves when it has registered the phantom."""
     from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
@@ -128,6 +138,35 @@ def open_panel(the_module, monkeypatch):
         monkeypatch.setattr(user.logic, "shutdown", lambda: None)
         user.widget.cleanup()
         user.parent.delete()
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory):
+    """The folder of the synthetic case of a job, written once by another process."""
+    from DeepRegistrationSlicer.PhantomCheck import writePhantom
+
+    written = {}
+
+    def phantom(kind):
+        if kind not in written:
+            written[kind] = tmp_path_factory.mktemp(str(kind))
+            writePhantom(kind, written[kind])
+        return written[kind]
+
+    return phantom
+
+
+@pytest.fixture
+def open_ready_tab(open_panel, phantoms):
+    """Opens a tab that is filled with the synthetic case of its job."""
+    from Testing.Slicer.ready_tabs import READY_TABS
+
+    def open_ready_tab(job):
+        user = open_panel(job)
+        READY_TABS[job].fill(user, phantoms(job.value))
+        return user
+
+    return open_ready_tab
 
 
 @pytest.fixture

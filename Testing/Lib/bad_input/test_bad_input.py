@@ -5,7 +5,6 @@ A new kind of job adds its module, with `good` and `BAD`, to `JOBS`.
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -130,22 +129,6 @@ def test_it_is_refused_in_a_sentence_and_nothing_changes(a_case, program, kind, 
 def test_there_are_fifty_of_them_and_no_two_alike():
     names = [(kind, bad.name) for kind, bad in ALL]
     assert len(names) == len(set(names)) >= 50
-
-
-@pytest.fixture
-def a_full_disk(tmp_path):
-    """A folder on a disk with room for its own name, and hardly anything else."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("this system has no tmpfs")
-    if done.returncode != 0:
-        pytest.skip(f"a small disk cannot be made here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("kind", JOBS)

@@ -252,3 +252,14 @@ def test_good_images_and_masks_pass(a_far_oblique_image):
     check_image(a_far_oblique_image)
     check_labels(mask)
     check_same_grid(mask, a_far_oblique_image)
+
+
+@pytest.mark.parametrize("missing", ["space directions", "space origin"])
+def test_nrrd_with_half_a_place(a_far_oblique_image, tmp_path, missing):
+    write_nrrd(a_far_oblique_image, tmp_path / "whole.nrrd", compress=False)
+    start, _, voxels = (tmp_path / "whole.nrrd").read_bytes().partition(b"\n\n")
+    half = {"space directions": b"none none none", "space origin": b"(1,2)"}[missing]
+    lines = [line for line in start.split(b"\n") if not line.startswith(missing.encode())]
+    content = b"\n".join([*lines, missing.encode() + b": " + half]) + b"\n\n" + voxels
+    (tmp_path / "half.nrrd").write_bytes(content)
+    assert "The header of 'half' does not tell where the image lies" in refusal(tmp_path / "half.nrrd")

@@ -1,0 +1,274 @@
+"""Nodes and choices that cannot be used, and the sentence that each has to give.
+
+`OF_EVERY_TAB` is tried on what each tab registers; `OF_A_TAB` on one tab. A new tab adds its own there.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import slicer
+from DeepRegistrationSlicer.Choices import AtlasChoice, JobChoice
+from DeepRegistrationSlicer.MrmlBridge import arrayOf, createLinearTransform, createVolume, rasFromIjk
+
+from Testing.Slicer.nodes import bentBy, movedBy
+from Testing.Slicer.panel_user import OpenPanel
+from Testing.Slicer.ready_tabs import LABELS, READY_TABS, ReadyTab
+
+
+@dataclass(frozen=True)
+class BadChoice:
+    """One mistake in a tab that is filled.
+
+    Attributes:
+        name: what is wrong, in words.
+        make: makes it.
+        text: pattern of the sentence that has to come.
+    """
+
+    name: str
+    make: Callable[[OpenPanel, ReadyTab], None]
+    text: str
+
+
+def _instead(make: Callable[[slicer.vtkMRMLVolumeNode], slicer.vtkMRMLVolumeNode | None]):
+    """Something made of the subject is chosen instead of it."""
+
+    def choose(user: OpenPanel, tab: ReadyTab) -> None:
+        tab.choose(user, make(getattr(tab.choices(user), tab.subject)))
+
+    return choose
+
+
+def _withValues(change: Callable[[np.ndarray], np.ndarray]):
+    return _instead(lambda node: createVolume(change(arrayOf(node).copy()), rasFromIjk(node), "Spoiled"))
+
+
+def _withDirections(change: Callable[[np.ndarray], np.ndarray]):
+    """The matrix of the volume's directions and spacings is changed."""
+
+    def make(node):
+        matrix = rasFromIjk(node)
+        matrix[:3, :3] = change(matrix[:3, :3])
+        spoiled = createVolume(arrayOf(node), np.eye(4), "Spoiled")
+        # as a file with such a header is loaded
+        spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+        directions = matrix[:3, :3] / np.where(spacing > 0, spacing, 1)
+        spoiled.SetIJKToRASDirections(directions.tolist())
+        spoiled.SetSpacing(*spacing)
+        return spoiled
+
+    return _instead(make)
+
+
+def _sheared(directions):
+    directions[:, 1] += 0.5 * directions[:, 0]
+    return directions
+
+
+def _parallel(directions):
+    directions[:, 1] = directions[:, 0]
+    return directions
+
+
+def _withOnePixel(value: float):
+    def change(values):
+        values = values.astype(np.float32)
+        values.flat[values.size // 2] = value
+        return values
+
+    return change
+
+
+def _vectors(node):
+    vectors = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Spoiled")
+    slicer.util.updateVolumeFromArray(vectors, np.stack([arrayOf(node)] * 3, -1))
+    return vectors
+
+
+def _withoutVoxels(node):
+    return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Spoiled")
+
+
+def _aLine(node):
+    return createVolume(arrayOf(node)[:1, :1], rasFromIjk(node), "Spoiled")
+
+
+OF_EVERY_TAB = [
+    BadChoice("nothing", _instead(lambda node: None), "No volume is chosen as {role}"),
+    BadChoice("a volume without voxels", _instead(_withoutVoxels), r"'Spoiled' \({role}\) has no voxels"),
+    BadChoice("vectors", _instead(_vectors), r"'Spoiled' \({role}\) has 3 values in each voxel"),
+    BadChoice("a line of voxels", _instead(_aLine), "'Spoiled'.*(single slice|line of voxels)"),
+    BadChoice(
+        "a voxel that is no number", _withValues(_withOnePixel(np.nan)), "'Spoiled' has 1 .*not numbers"
+    ),
+    BadChoice("an infinite voxel", _withValues(_withOnePixel(np.inf)), "'Spoiled' has 1 .*not numbers"),
+    BadChoice("one value", _withValues(lambda values: values * 0 + 3), "'Spoiled' is constant"),
+    BadChoice("sheared axes", _withDirections(_sheared), "'Spoiled'.*sheared"),
+    BadChoice("parallel axes", _withDirections(_parallel), "'Spoiled'.*(sheared|singular|parallel)"),
+    BadChoice("voxels of no size", _withDirections(lambda m: m * (1.0, 0.0, 1.0)), "'Spoiled'.*singular"),
+]
+
+
+def _anEmptyMask(user: OpenPanel, tab: ReadyTab) -> None:
+    node = getattr(tab.choices(user), tab.subject)
+    mask = createVolume(np.zeros(arrayOf(node).shape, np.int16), rasFromIjk(node), "Nothing", LABELS)
+    tab.chooseMask(user, mask)
+
+
+def _aMaskElsewhere(user: OpenPanel, tab: ReadyTab) -> None:
+    movedBy(getattr(tab.choices(user), tab.mask), translation_mm=(900, 0, 0))
+
+
+def _anEmptySegmentation(user: OpenPanel, tab: ReadyTab) -> None:
+    tab.chooseMask(user, slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Nothing"))
+
+
+OF_EVERY_TAB += [
+    BadChoice("an empty mask", _anEmptyMask, "'Nothing' marks no voxel of the volume"),
+    BadChoice("a mask elsewhere", _aMaskElsewhere, "marks no voxel of the volume"),
+    BadChoice("a segmentation without segments", _anEmptySegmentation, "'Nothing' has no segments"),
+]
+
+
+def _atlas(**changes):
+    """Other choices of the atlas."""
+
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        for name, value in changes.items():
+            setattr(tab.choices(user).atlas, name, value)
+
+    return make
+
+
+def _anAtlasFolderOfPhotos(user: OpenPanel, tab: ReadyTab) -> None:
+    tab.choices(user).atlas.folder = slicer.app.temporaryPath
+
+
+def _itselfAsAtlas(user: OpenPanel, tab: ReadyTab) -> None:
+    chosen = tab.choices(user)
+    chosen.atlas.source, chosen.atlas.volume = AtlasChoice.SCENE, getattr(chosen, tab.subject)
+
+
+def _aFlatAtlas(user: OpenPanel, tab: ReadyTab) -> None:
+    atlas = tab.choices(user).atlas
+    atlas.source = AtlasChoice.SCENE
+    atlas.volume = createVolume(np.full((9, 9, 9), 5, np.float32), np.eye(4), "Flat")
+
+
+def _without(*outputs: str):
+    """None of these outputs is wanted."""
+
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        for name in outputs:
+            setattr(tab.choices(user), name, False)
+
+    return make
+
+
+_OF_AN_ATLAS = [
+    BadChoice("an age that no fetus has", _atlas(gestationalAge=7.0), "7 weeks is not between 18 and 45"),
+    BadChoice("an atlas folder that is not there", _atlas(folder="/no/where"), "'/no/where' does not exist"),
+    BadChoice("an atlas folder without an atlas", _anAtlasFolderOfPhotos, "holds no atlas image"),
+    BadChoice("no atlas in the scene", _atlas(source=AtlasChoice.SCENE), "No volume is chosen as atlas"),
+    BadChoice("itself as atlas", _itselfAsAtlas, "as atlas. Choose another|atlas. is a single slice"),
+    BadChoice("an atlas of one value", _aFlatAtlas, "'Flat' is constant"),
+]
+
+
+def _view(**changes):
+    """Other choices of the first radiograph."""
+
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        for name, value in changes.items():
+            setattr(user.parameters.xrayCt.first, name, value)
+
+    return make
+
+
+def _aCameraFile(change: Callable[[dict], dict]):
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        first = user.parameters.xrayCt.first
+        content = change(json.loads(Path(first.file).read_text(encoding="utf-8")))
+        path = Path(slicer.app.temporaryPath) / "camera.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        first.file = str(path)
+
+    return make
+
+
+def _radiograph(make: Callable[[OpenPanel], slicer.vtkMRMLVolumeNode | None]):
+    def choose(user: OpenPanel, tab: ReadyTab) -> None:
+        user.parameters.xrayCt.first.volume = make(user)
+
+    return choose
+
+
+def _spoiledRadiograph(change: Callable[[np.ndarray], np.ndarray]):
+    def make(user):
+        node = user.parameters.xrayCt.first.volume
+        return createVolume(change(arrayOf(node).copy()), rasFromIjk(node), "Spoiled")
+
+    return _radiograph(make)
+
+
+def _underAScale(user: OpenPanel, tab: ReadyTab) -> None:
+    scale = createLinearTransform(np.diag([1.2, 1.0, 1.0, 1.0]), "scale")
+    user.parameters.xrayCt.ct.SetAndObserveTransformNodeID(scale.GetID())
+    user.panel.enter()
+
+
+def _underAGrid(user: OpenPanel, tab: ReadyTab) -> None:
+    bentBy(user.parameters.xrayCt.ct)
+    user.panel.enter()
+
+
+def _anEmptyIsocentre(user: OpenPanel, tab: ReadyTab) -> None:
+    points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Points")
+    user.parameters.xrayCt.isocentre = points
+
+
+def _lacking(key: str):
+    return lambda content: {name: value for name, value in content.items() if name != key}
+
+
+_XRAY = [
+    BadChoice("no radiograph", _radiograph(lambda user: None), "No volume is chosen as radiograph"),
+    BadChoice(
+        "the CT as radiograph", _radiograph(lambda user: user.parameters.xrayCt.ct), "as CT and as radiograph"
+    ),
+    BadChoice(
+        "one radiograph twice",
+        _radiograph(lambda user: user.parameters.xrayCt.second.volume),
+        "is chosen as both radiographs",
+    ),
+    BadChoice("a black radiograph", _spoiledRadiograph(lambda pixels: pixels * 0), "'Spoiled' is constant"),
+    BadChoice("a small radiograph", _spoiledRadiograph(lambda p: p[:, :-5]), "'Spoiled' has 128 x 110 pix"),
+    BadChoice("no camera file", _view(file=""), "No camera file is chosen"),
+    BadChoice("a camera file that is not there", _view(file="/no/camera.json"), "does not exist"),
+    BadChoice("a camera file with a gap", _aCameraFile(_lacking("pixel_spacing_mm")), "lacks pixel_spacing"),
+    BadChoice("a frame that there is not", _view(frame=3), "has no frame 3"),
+    BadChoice("a CT under a scaling transform", _underAScale, "scales, shears or mirrors"),
+    BadChoice("a CT under a grid transform", _underAGrid, "is not linear"),
+    BadChoice("an isocentre without a point", _anEmptyIsocentre, "The points 'Points' are empty"),
+]
+
+
+def _noOutput(*choices: str) -> BadChoice:
+    return BadChoice("no output", _without(*choices), "No output is chosen")
+
+
+OF_A_TAB = {
+    JobChoice.FETAL_VOLUME: [
+        *_OF_AN_ATLAS,
+        _noOutput("wantsTransform", "wantsWarped", "wantsSegmentation"),
+    ],
+    JobChoice.FETAL_SLICE: [
+        *_OF_AN_ATLAS,
+        _noOutput("wantsTransform", "wantsMatching", "wantsSegmentation"),
+    ],
+    JobChoice.XRAY_CT: [*_XRAY, _noOutput("wantsTransform", "wantsDrr", "wantsStand", "wantsPlot")],
+}
+ALL = [(job, bad) for job in READY_TABS for bad in (*OF_EVERY_TAB, *OF_A_TAB[job])]

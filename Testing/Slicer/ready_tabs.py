@@ -1,0 +1,84 @@
+"""How a user fills each tab with its synthetic case; a new tab adds its own to `READY_TABS`.
+
+What every tab has to stand (bad nodes, a killed worker, a closed scene) is tested with these.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+from DeepRegistrationSlicer.Choices import DeviceChoice, GeometryChoice, JobChoice, SliceMethodChoice
+from DeepRegistrationSlicer.MrmlBridge import loadVolume
+
+from Testing.Slicer.panel_user import OpenPanel
+
+LABELS = "vtkMRMLLabelMapVolumeNode"
+
+
+@dataclass(frozen=True)
+class ReadyTab:
+    """A tab of the panel, and how it is filled.
+
+    Attributes:
+        fill: loads the files of the case and makes the choices; they make the registration quick.
+        subject: name of the choice of what is registered, within those of the tab.
+        mask: name of the choice of labels on it.
+        role: what the panel calls the subject.
+    """
+
+    fill: Callable[[OpenPanel, Path], None]
+    subject: str
+    mask: str
+    role: str
+
+    def choices(self, user: OpenPanel) -> object:
+        """The choices of the tab shown."""
+        return getattr(user.parameters, user.panel.page.pack)
+
+    def choose(self, user: OpenPanel, node: slicer.vtkMRMLNode | None) -> None:
+        """Chooses what is registered."""
+        setattr(self.choices(user), self.subject, node)
+
+    def chooseMask(self, user: OpenPanel, node: slicer.vtkMRMLNode | None) -> None:
+        """Chooses labels on it."""
+        setattr(self.choices(user), self.mask, node)
+
+
+def _fillFetalVolume(user: OpenPanel, folder: Path) -> None:
+    chosen = user.parameters.fetalVolume
+    chosen.subject = loadVolume(folder / "brain.nii.gz", "Brain")
+    chosen.mask = loadVolume(folder / "mask.nii.gz", "Brain mask", LABELS)
+    chosen.candidates = 4
+    _chooseAtlas(user, chosen.atlas, folder)
+
+
+def _fillFetalSlice(user: OpenPanel, folder: Path) -> None:
+    chosen = user.parameters.fetalSlice
+    chosen.subject = loadVolume(folder / "slice.nrrd", "Slice")
+    chosen.mask = loadVolume(folder / "slice_mask.nrrd", "Slice mask", LABELS)
+    chosen.method, chosen.candidates = SliceMethodChoice.BANK, 16
+    _chooseAtlas(user, chosen.atlas, folder)
+
+
+def _chooseAtlas(user: OpenPanel, atlas: object, folder: Path) -> None:
+    atlas.folder, atlas.gestationalAge = str(folder / "atlas"), 28.0
+    user.parameters.device = DeviceChoice.CPU
+
+
+def _fillXrayCt(user: OpenPanel, folder: Path) -> None:
+    chosen = user.parameters.xrayCt
+    chosen.ct = loadVolume(folder / "ct.nrrd", "Body")
+    chosen.bones = loadVolume(folder / "bones.nrrd", "Bones", LABELS)
+    chosen.searchRotation, chosen.searchTranslation, chosen.candidates = 12.0, 15.0, 8
+    for number, view in enumerate((chosen.first, chosen.second), 1):
+        view.volume = loadVolume(folder / f"xray{number}.nrrd", f"View {number}")
+        view.geometry, view.file = GeometryChoice.FILE, str(folder / f"camera{number}.json")
+    user.parameters.device = DeviceChoice.CPU
+
+
+READY_TABS: dict[JobChoice, ReadyTab] = {
+    JobChoice.FETAL_VOLUME: ReadyTab(_fillFetalVolume, "subject", "mask", "fetal brain"),
+    JobChoice.FETAL_SLICE: ReadyTab(_fillFetalSlice, "subject", "mask", "slice or stack"),
+    JobChoice.XRAY_CT: ReadyTab(_fillXrayCt, "ct", "bones", "CT"),
+}
