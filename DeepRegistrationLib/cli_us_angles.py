@@ -12,6 +12,7 @@ from DeepRegistrationLib.cli_options import (
     OutputOption,
     QuietOption,
     ReportOption,
+    SceneOption,
     SeedOption,
     run_and_exit,
 )
@@ -56,6 +57,7 @@ def us_angles(
     seed: SeedOption = 0,
     aligned: Annotated[bool, typer.Option(help="Write warped.nrrd: all frames on the middle one.")] = True,
     report: ReportOption = True,
+    scene: SceneOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -63,7 +65,8 @@ def us_angles(
 
     Fixed is the middle frame, moving the frames before and after. Angles are those of the content of a frame
     against the middle one; positive is clockwise on the screen. The output folder gets result.json,
-    transform.tfm (before to middle), angles.csv, frames.igs.mha (for SlicerIGSIO), warped.nrrd, report.html.
+    transform.tfm (before to middle), angles.csv, frames.igs.mha (for SlicerIGSIO), sweep.seq.mha (sequence of
+    transforms for Slicer), warped.nrrd, report.html.
     """
 
     def job() -> Job:
@@ -72,7 +75,7 @@ def us_angles(
             files=UsAnglesFiles(tuple(frames or ()), sequence, calibration, mask),
             settings=UsAnglesSettings(method, pixel_size, probe, reference, device, seed),
             output_folder=output,
-            outputs=Outputs(warped=aligned, segmentation=False, report=report),
+            outputs=Outputs(warped=aligned, segmentation=False, report=report, scene=scene),
         )
 
     run_and_exit(job, json, quiet)

@@ -11,7 +11,11 @@ from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.us_calibration import UltrasoundCalibration
 from DeepRegistrationLib.images.read_ultrasound import read_triplet, read_ultrasound
 from DeepRegistrationLib.images.ultrasound_frames import UltrasoundFrames
-from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
+from DeepRegistrationLib.images.us_metaimage_write import (
+    sequence_times,
+    write_metaimage_frames,
+    write_transform_sequence,
+)
 from DeepRegistrationLib.images.us_plus_config import PlusConfiguration, read_plus_configuration
 from DeepRegistrationLib.images.write import write_nrrd
 from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
@@ -29,6 +33,7 @@ from DeepRegistrationLib.workflows.us_aligned import (
     aligned_frames,
     as_stored,
     as_volume,
+    first_from_frame_ras,
     reference_from_pixel,
 )
 from DeepRegistrationLib.workflows.us_result import UsAnglesInputs, UsAnglesResult
@@ -36,8 +41,6 @@ from DeepRegistrationLib.workflows.us_result import UsAnglesInputs, UsAnglesResu
 
 def _read(job: Job, advance: Callable[[float], None]) -> Case:
     files, settings = job.files, job.settings
-    if job.outputs.scene:
-        raise InputError("A scene file is not made of ultrasound frames. Leave out the scene.")
     frames = read_triplet(files.frames) if files.frames else read_ultrasound(files.sequence)
     advance(0.7)
     configuration = None if files.calibration is None else read_plus_configuration(files.calibration)
@@ -76,7 +79,8 @@ def _mask(
 ) -> torch.Tensor | None:
     """The user's mask, else the clip rectangle of the PLUS configuration where it cuts something off."""
     if files.mask is not None:
-        return read_ultrasound(files.mask).values[0] > 0
+        # a mask may be drawn on any slice of a stack
+        return read_ultrasound(files.mask).values.amax(0) > 0
     clip = None if configuration is None else configuration.clip_px
     if clip is None or clip[2:] == shape[::-1]:
         return None
@@ -99,7 +103,11 @@ def _files_used(files: UsAnglesFiles) -> dict[str, Path]:
 def _parts(result: UsAnglesResult, job: Job) -> ResultParts:
     files = {}
     if not job.settings.live:
-        files = {names.ANGLES: partial(write_angles, result), names.FRAMES: partial(_write_frames, result)}
+        files = {
+            names.ANGLES: partial(write_angles, result),
+            names.FRAMES: partial(_write_frames, result),
+            names.SWEEP: partial(_write_sweep, result),
+        }
     if job.outputs.warped:
         files[names.WARPED] = partial(_write_aligned, result)
     return ResultParts(
@@ -117,16 +125,26 @@ def _write_frames(result: UsAnglesResult, path: Path) -> None:
     if frames.dtype != torch.uint8:  # rare: more than 8 bits
         low, high = frames.aminmax()
         frames = (255 * (frames - low) / (high - low)).round().to(torch.uint8)
-    times = result.frames.times_s
     write_metaimage_frames(
         frames.numpy(),
         result.frames.spacing_mm or (1.0, 1.0),
         {"ImageToReference": reference_from_pixel(result, FRAME_DISTANCE_MM)},
-        # the frame that a refused motion leads to is left out
-        np.concatenate([[True], ~result.pairs.refused]),
-        np.arange(len(frames)) * 0.1 if times is None else times,
+        _arrived(result),
+        sequence_times(result.frames.times_s, len(frames)),
         path,
     )
+
+
+def _write_sweep(result: UsAnglesResult, path: Path) -> None:
+    """The chained transforms, as Slicer keeps a sequence of linear transforms."""
+    times = sequence_times(result.frames.times_s, len(result.frames))
+    transforms = {"FrameToFirst": first_from_frame_ras(result)}
+    write_transform_sequence(transforms, _arrived(result), times, path)
+
+
+def _arrived(result: UsAnglesResult) -> np.ndarray:
+    """(N,) bool; False for a frame that a refused motion leads to."""
+    return np.concatenate([[True], ~result.pairs.refused])
 
 
 def _draw(result: UsAnglesResult, keep_going: Callable[[], object]) -> list[Picture]:

@@ -45,6 +45,8 @@ def us_entries(result: UsAnglesResult) -> dict[str, object]:
         }
     # image space of the first frame from that of each [mm]; a refused motion counts as none
     entries["first_from_frame"] = result.first_from_frame
+    su, sv = result.frames.spacing_mm or (1.0, 1.0)
+    entries["ras_from_pixel"] = result.frames.ras_from_image @ np.diag([su, sv, 1.0, 1.0])
     pairs = result.pairs
     entries["pairs"] = [
         {

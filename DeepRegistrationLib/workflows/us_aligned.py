@@ -68,3 +68,9 @@ def reference_from_pixel(result: UsAnglesResult, frame_distance_mm: float) -> np
     placed = result.first_from_frame @ np.diag([su, sv, 1.0, 1.0])
     placed[:, 2, 3] += frame_distance_mm * np.arange(len(placed))
     return placed
+
+
+def first_from_frame_ras(result: UsAnglesResult) -> np.ndarray:
+    """(N, 4, 4) float64; own RAS of the first frame from that of each frame, chained [mm]."""
+    ras = result.frames.ras_from_image
+    return ras @ result.first_from_frame @ np.linalg.inv(ras)

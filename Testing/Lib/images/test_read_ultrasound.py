@@ -12,7 +12,11 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.read_ultrasound import read_triplet, read_ultrasound
-from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
+from DeepRegistrationLib.images.us_metaimage_write import (
+    sequence_times,
+    write_metaimage_frames,
+    write_transform_sequence,
+)
 from DeepRegistrationLib.images.us_plus_config import read_plus_configuration
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "ultrasound"
@@ -263,3 +267,14 @@ def test_frames_in_colour_come_back_grey_with_what_is_coloured_marked(frames, tm
     grey[2, 1, 4] = 90
     np.testing.assert_array_equal(read.values.numpy(), grey)
     assert read.annotated.nonzero().tolist() == [[1, 4]]
+
+
+def test_frames_whose_times_slicer_cannot_tell_apart_get_times_of_their_own():
+    np.testing.assert_allclose(sequence_times(np.array([5.0, 5.02, 5.04]), 3), [5.0, 5.02, 5.04])
+    for unusable in (None, np.array([5.0, 5.0003, 5.04]), np.array([5.0, 4.0, 6.0]), np.full(3, np.nan)):
+        np.testing.assert_allclose(sequence_times(unusable, 3), [0.0, 0.1, 0.2])
+
+
+def test_transforms_and_times_of_another_length_are_no_sequence(tmp_path):
+    with pytest.raises(ValueError, match="one length"):
+        write_transform_sequence({"A": np.tile(np.eye(4), (3, 1, 1))}, np.ones(3), np.ones(2), tmp_path / "x")

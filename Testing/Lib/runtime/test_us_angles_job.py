@@ -57,6 +57,7 @@ def test_three_frames_end_well_with_their_angles_in_the_result(a_result):
         "warped.nrrd",
         "angles.csv",
         "frames.igs.mha",
+        "sweep.seq.mha",
         "report.html",
     }
 
