@@ -85,9 +85,10 @@ def register_pairs(
         if network is None:
             network, stamp = _installed(pairs.moving.device)
             models = (stamp,)
-        refined = method == UsAnglesMethod.NETWORK_REFINE
-        start = network_motion(network, pairs, _LOOKS_TO_START if refined else _LOOKS)
-        settings = _FROM_NETWORK if refined else _AS_IT_IS
+        if method == UsAnglesMethod.NETWORK_REFINE:
+            start, settings = network_motion(network, pairs, _LOOKS_TO_START), _FROM_NETWORK
+        else:
+            start, settings = motion_both_ways(network, pairs), _AS_IT_IS
     elif method == UsAnglesMethod.SEARCH_REFINE:
         start, settings = search_pairs(pairs), _FROM_SEARCH
     elif method == UsAnglesMethod.PHASE_CORRELATION:
@@ -95,6 +96,21 @@ def register_pairs(
     else:
         start, settings = intensity_registration(pairs, advance), _AS_IT_IS
     return PairAnswer(refine_pairs(pairs, start, settings, advance), start, models)
+
+
+def motion_both_ways(network: UsAngleNet, pairs: FramePairs) -> PairMotion:
+    """Mean of what the network says of moving against fixed, and of fixed against moving the other way round.
+
+    What it says of equal frames is not quite no motion; the mean of both ways is.
+
+    Args:
+        network: in evaluation mode.
+        pairs: as of `network_motion`.
+    """
+    small = pairs.of_size(SIZE)
+    forth = network_motion(network, small)
+    back = network_motion(network, small.exchanged()).inverse()
+    return PairMotion((forth.angle + back.angle) / 2, (forth.shift + back.shift) / 2)
 
 
 def network_motion(network: UsAngleNet, pairs: FramePairs, looks: int = _LOOKS) -> PairMotion:

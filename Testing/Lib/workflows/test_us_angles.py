@@ -14,7 +14,7 @@ from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.us_aligned import aligned_frames, reference_from_pixel
 from DeepRegistrationLib.workflows.us_angles import register
 from DeepRegistrationLib.workflows.us_confidence import PairEvidence, judge_frames, judge_pair
-from DeepRegistrationLib.workflows.us_methods import network_motion, register_pairs
+from DeepRegistrationLib.workflows.us_methods import motion_both_ways, network_motion, register_pairs
 from DeepRegistrationLib.workflows.us_result import UsAnglesInputs
 from Testing.Lib.ultrasound import in_machine, moved_frame
 
@@ -162,6 +162,16 @@ def test_each_look_of_a_network_starts_where_the_last_one_ended():
     pairs = FramePairs(frame, frame, torch.ones(1, 1, 128, 128))
     for looks in (1, 3):
         torch.testing.assert_close(network_motion(Half(), pairs, looks).angle, torch.tensor([0.01 * looks]))
+
+
+def test_both_ways_a_network_sees_no_motion_between_equal_frames():
+    torch.manual_seed(0)
+    frame = moved_frame(0.0, (0.0, 0.0))[None, None]
+    pairs = FramePairs(frame, frame, torch.ones(1, 1, 128, 128))
+    with torch.no_grad():
+        network = UsAngleNet(width=4).eval()
+        assert network_motion(network, pairs, looks=1).angle.abs() > 1e-4
+        assert motion_both_ways(network, pairs).angle.abs() < 1e-6
 
 
 def test_the_network_that_is_not_installed_is_named(no_networks):
