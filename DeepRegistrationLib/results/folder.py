@@ -19,14 +19,14 @@ WARPED = "warped.nrrd"
 SEGMENTATION = "segmentation.seg.nrrd"
 MATCHING = "matching_atlas_slice.nrrd"
 SLICES = "slices.csv"
-ANGLES, FRAMES = "angles.csv", "frames.igs.mha"
-DRR, XRAY, BONES = "drr", "xray", "bones"
+ANGLES, FRAMES, SWEEP = "angles.csv", "frames.igs.mha", "sweep.seq.mha"
+FIELD, INVERSE, UNCERTAINTY = "transform.h5", "inverse.h5", "uncertainty.nrrd"
+DRR, XRAY, BONES, MASK = "drr", "xray", "bones", "mask"
 """One image per radiograph: drr.nrrd, drr2.nrrd and so on, with `numbered`."""
 REPORT = "report.html"
 SCENE = "scene.mrb"
 
 _PICTURE = "picture-{}.png"
-_OTHER_JOBS = ("transform.h5",)
 _OURS = frozenset(
     (
         RESULT_JSON,
@@ -39,10 +39,13 @@ _OURS = frozenset(
         SCENE,
         ANGLES,
         FRAMES,
-        *_OTHER_JOBS,
+        SWEEP,
+        FIELD,
+        INVERSE,
+        UNCERTAINTY,
     )
 )
-_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY}|{BONES})[0-9]*\.nrrd")
+_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY}|{BONES}|{MASK})[0-9]*\.nrrd")
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
 
