@@ -12,12 +12,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help venv demo test test-lib test-slicer test-slow test-gpu evaluate benchmark lint format clean
+.PHONY: help venv demo test test-lib test-slicer test-slow test-gpu test-killed evaluate benchmark lint format clean
 
 help:
 	@echo "make demo       register a sample brain and write $(OUTPUT)/demo"
 	@echo "make test       lint, library tests, Slicer tests"
 	@echo "make test-slow  the tests that take minutes; make test-gpu: those that need a GPU"
+	@echo "make test-killed  the worker killed at 20 moments of a registration in each tab"
 	@echo "make evaluate   the studies of the README's table, with the images in DATA=$(DATA)"
 	@echo "make benchmark  time and memory, with the images in DATA=$(DATA)"
 	@echo "make lint, make format, make clean"
@@ -58,6 +59,10 @@ test-slicer: venv
 
 test-slow: venv
 	$(PYTEST) Testing -m "slow and not gpu"
+
+# the worker is killed at 20 moments of a registration in each tab
+test-killed: venv
+	$(PYTEST) Testing/Slicer/test_killed_worker.py -m slow
 
 # exit code 5 of pytest: no test was selected, which is no failure while no job needs a GPU
 test-gpu: venv

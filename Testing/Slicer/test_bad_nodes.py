@@ -4,11 +4,10 @@ import re
 
 import pytest
 import slicer
-from DeepRegistrationSlicer.MrmlBridge import rasFromIjk
 
 from Testing.Slicer.bad_nodes import ALL
-from Testing.Slicer.nodes import nodeIds
 from Testing.Slicer.ready_tabs import READY_TABS
+from Testing.Slicer.scene_state import stateOfScene
 
 
 @pytest.fixture
@@ -22,16 +21,6 @@ def own_temporary_folder(tmp_path, monkeypatch):
 
 def jobFolders(folder):
     return [path for path in folder.iterdir() if path.is_dir()]
-
-
-def stateOfScene():
-    """All that a refused registration may not change; views that it was shown in stay."""
-    volumes = slicer.util.getNodesByClass("vtkMRMLVolumeNode")
-    parents = [node.GetTransformNodeID() for node in volumes]
-    views = ("vtkMRMLAbstractViewNode", "vtkMRMLSliceCompositeNode", "vtkMRMLLayoutNode", "vtkMRMLCameraNode")
-    scene = slicer.mrmlScene
-    nodes = [entry for entry in nodeIds() if not any(scene.GetNodeByID(entry).IsA(kind) for kind in views)]
-    return nodes, parents, [rasFromIjk(node).tolist() for node in volumes]
 
 
 def sentenceOf(user) -> str:
