@@ -80,6 +80,7 @@ evaluate: venv
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
 	$(BIN)/python -m Testing.Slicer.panel_time
+	$(BIN)/deepregistration benchmark worker-memory --output $(OUTPUT)/benchmark
 	$(BIN)/deepregistration benchmark fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
 
 clean:

@@ -7,13 +7,13 @@ import typer
 
 from DeepRegistrationLib.cli_capture_range import evaluate_capture_range
 from DeepRegistrationLib.cli_options import run_study
-from DeepRegistrationLib.cli_us_study import evaluate_us, evaluate_us_confidence
+from DeepRegistrationLib.cli_us_study import benchmark_us, evaluate_us, evaluate_us_confidence
 from DeepRegistrationLib.cli_xray_study import evaluate_xray_confidence, evaluate_xray_ct, evaluate_xray_wrist
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.evaluation.pair_group import PairGroup, SliceGroup
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod
 from DeepRegistrationLib.jobs.fetal_volume import Device, FetalVolumeMethod
-from DeepRegistrationLib.jobs.job import ExitCode
+from DeepRegistrationLib.jobs.job import ExitCode, JobKind
 from DeepRegistrationLib.models.catalog import Network
 from DeepRegistrationLib.progress import Report
 
@@ -60,6 +60,9 @@ evaluate_app.command("xray-capture-range")(evaluate_capture_range)
 @benchmark_app.callback()
 def benchmark() -> None:
     """Time and memory."""
+
+
+benchmark_app.command("us")(benchmark_us)
 
 
 @evaluate_app.command("fetal-volume")
@@ -337,5 +340,29 @@ def benchmark_projector(
         path = timing.benchmark_projector(ct, output, repeats, peers_python, keep_going)
         say(path.read_text(encoding="utf-8"))
         return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))
+
+
+@benchmark_app.command("worker-memory")
+def benchmark_worker_memory(
+    job: Annotated[
+        list[JobKind] | None, typer.Option(help="Registrations in turn; repeat for several. Default: all.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for worker_memory.md and .json.")] = Path(
+        "output/benchmark"
+    ),
+    registrations: Annotated[int, typer.Option(help="How many, in one worker.", min=21)] = 200,
+    quiet: QuietOption = False,
+) -> None:
+    """Register synthetic cases again and again in one worker; exit code 1 if its memory grows by 5 %."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.data.phantom_cases import PHANTOM_KINDS
+        from DeepRegistrationLib.evaluation.worker_memory import measure_worker_memory
+
+        measured = measure_worker_memory(job or PHANTOM_KINDS, output, registrations, keep_going)
+        say((output / "worker_memory.md").read_text(encoding="utf-8"))
+        return ExitCode.DONE if measured.is_flat else ExitCode.FAILED
 
     raise typer.Exit(run_to_exit_code(work, quiet))

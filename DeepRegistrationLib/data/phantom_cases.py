@@ -23,7 +23,11 @@ from DeepRegistrationLib.images.detector_image import detector_volume
 from DeepRegistrationLib.images.slices import one_slice
 from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
 from DeepRegistrationLib.images.write import write_nifti, write_nrrd
-from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
+from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
+from DeepRegistrationLib.jobs.job import Job, JobKind
+from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
+from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
 from DeepRegistrationLib.projection.projector import project_volume
 
@@ -57,6 +61,40 @@ def write_phantom_case(kind: JobKind, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     truth = _WRITERS[kind](folder)
     (folder / TRUTH).write_text(json.dumps(truth, indent=1), encoding="utf-8")
+
+
+def phantom_job(kind: JobKind, folder: Path, output: Path) -> Job:
+    """The job that registers a synthetic case, with settings that make it quick.
+
+    Args:
+        kind: of the job.
+        folder: written by `write_phantom_case`.
+        output: folder of the result.
+    """
+    files, settings = {
+        JobKind.FETAL_VOLUME: lambda: (
+            FetalVolumeFiles(folder / "brain.nii.gz", atlas_dir=folder / "atlas"),
+            FetalVolumeSettings(gestational_age_weeks=_WEEK, candidates=4),
+        ),
+        JobKind.FETAL_SLICE: lambda: (
+            FetalSliceFiles(folder / "slice.nrrd", folder / "slice_mask.nrrd", atlas_dir=folder / "atlas"),
+            FetalSliceSettings(gestational_age_weeks=_WEEK, candidates=16),
+        ),
+        JobKind.XRAY_CT: lambda: (
+            XrayCtFiles(
+                folder / "ct.nrrd",
+                (folder / "xray1.nrrd", folder / "xray2.nrrd"),
+                (folder / "camera1.json", folder / "camera2.json"),
+                folder / "bones.nrrd",
+            ),
+            XrayCtSettings(search_rotation_deg=12.0, search_translation_mm=15.0, candidates=8, rounds=1),
+        ),
+        JobKind.US_ANGLES: lambda: (
+            UsAnglesFiles(tuple(folder / f"frame{number}.png" for number in (1, 2, 3))),
+            UsAnglesSettings(pixel_size_mm=(_PIXEL_MM, _PIXEL_MM)),
+        ),
+    }[kind]()
+    return Job(kind, files, settings, output)
 
 
 def _write_brain(folder: Path) -> dict[str, object]:
@@ -112,3 +150,5 @@ _WRITERS: dict[JobKind, Callable[[Path], dict[str, object]]] = {
     JobKind.XRAY_CT: _write_body,
     JobKind.US_ANGLES: _write_frames,
 }
+PHANTOM_KINDS = tuple(_WRITERS)
+"""The jobs that there is a synthetic case for."""

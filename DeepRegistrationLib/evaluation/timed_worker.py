@@ -72,11 +72,27 @@ def timed_worker() -> Iterator[TimedWorker]:
 
 def peak_memory_mb(pid: int) -> float | None:
     """Largest resident memory that a running process has had [MB]; Linux only."""
+    return _memory_mb(pid, "VmHWM:")
+
+
+def resident_memory_mb(pid: int) -> float:
+    """Resident memory of a running process [MB].
+
+    Raises:
+        RegistrationError: this system does not tell it.
+    """
+    memory = _memory_mb(pid, "VmRSS:")
+    if memory is None:
+        raise RegistrationError("The memory of a process is measured on Linux only. Run this there.")
+    return memory
+
+
+def _memory_mb(pid: int, field: str) -> float | None:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None
-    peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(peak.split()[1]) / 1000
+    found = next(line for line in status.read_text().splitlines() if line.startswith(field))
+    return int(found.split()[1]) / 1000
 
 
 def busy_programs() -> str:
