@@ -10,6 +10,7 @@ from DeepRegistrationSlicer.Panel import Panel
 from DeepRegistrationSlicer.PhantomCheck import checkPhantom
 from DeepRegistrationSlicer.SampleDataSets import registerSampleData
 from DeepRegistrationSlicer.SliceInAtlasView import registerLayouts
+from DeepRegistrationSlicer.UltrasoundViews import registerUltrasoundLayouts
 from DeepRegistrationSlicer.XrayViews import registerXrayLayouts
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -34,8 +35,9 @@ class DeepRegistration(ScriptedLoadableModule):
         parent.contributors = ["DeepRegistration contributors"]
         parent.helpText = _(
             "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, finds a "
-            "single slice in it, or moves a CT to where it was when a radiograph was taken, and says how "
-            "far the result can be trusted. Choose an image, press Register."
+            "single slice in it, moves a CT to where it was when a radiograph was taken, or finds how far "
+            "ultrasound frames are turned, and says how far the result can be trusted. Choose an image, "
+            "press Register."
         )
         parent.acknowledgementText = _(
             "Methods: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
@@ -46,6 +48,7 @@ class DeepRegistration(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", registerLayouts)
         slicer.app.connect("startupCompleted()", registerXrayLayouts)
+        slicer.app.connect("startupCompleted()", registerUltrasoundLayouts)
 
 
 class DeepRegistrationWidget(ScriptedLoadableModuleWidget):

@@ -16,6 +16,7 @@ from DeepRegistrationLib.jobs.fetal_volume import (
     TransformModel,
 )
 from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
 from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod, XrayMeasure, XrayPolarity
 
 
@@ -25,6 +26,7 @@ class JobChoice(Enum):
     FETAL_VOLUME = JobKind.FETAL_VOLUME
     FETAL_SLICE = JobKind.FETAL_SLICE
     XRAY_CT = JobKind.XRAY_CT
+    US_ANGLES = JobKind.US_ANGLES
 
     def label(self) -> str:
         """Title of the tab."""
@@ -32,6 +34,7 @@ class JobChoice(Enum):
             JobChoice.FETAL_VOLUME: _("Fetal brain"),
             JobChoice.FETAL_SLICE: _("Fetal slice"),
             JobChoice.XRAY_CT: _("X-ray to CT"),
+            JobChoice.US_ANGLES: _("Ultrasound"),
         }[self]
 
 
@@ -287,4 +290,58 @@ class CancelChoice(Enum):
         return {
             CancelChoice.RESTORE: _("Put the CT back where it was"),
             CancelChoice.KEEP: _("Leave the CT at the last pose"),
+        }[self]
+
+
+class FramesChoice(Enum):
+    """Where consecutive ultrasound frames come from."""
+
+    SEQUENCE = "sequence"
+    TRIPLET = "triplet"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            FramesChoice.SEQUENCE: _("A sequence (sweep)"),
+            FramesChoice.TRIPLET: _("Three images"),
+        }[self]
+
+
+class PixelSizeChoice(Enum):
+    """Who tells how large the pixels of ultrasound frames are."""
+
+    IMAGE = "image"
+    ENTERED = "entered"
+    FILE = "file"
+    TRANSFORM = "transform"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            PixelSizeChoice.IMAGE: _("As the image says"),
+            PixelSizeChoice.ENTERED: _("Entered below"),
+            PixelSizeChoice.FILE: _("PLUS configuration (XML)"),
+            PixelSizeChoice.TRANSFORM: _("Calibration in the scene (ImageToProbe)"),
+        }[self]
+
+
+class UltrasoundMethodChoice(Enum):
+    """How the motion between two ultrasound frames is found."""
+
+    AUTO = UsAnglesMethod.AUTO
+    NETWORK = UsAnglesMethod.NETWORK
+    NETWORK_REFINE = UsAnglesMethod.NETWORK_REFINE
+    SEARCH_REFINE = UsAnglesMethod.SEARCH_REFINE
+    PHASE_CORRELATION = UsAnglesMethod.PHASE_CORRELATION
+    INTENSITY = UsAnglesMethod.INTENSITY
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            UltrasoundMethodChoice.AUTO: _("Automatic"),
+            UltrasoundMethodChoice.NETWORK: _("Network alone (fastest)"),
+            UltrasoundMethodChoice.NETWORK_REFINE: _("Network, then refinement"),
+            UltrasoundMethodChoice.SEARCH_REFINE: _("Search, then refinement (needs no network)"),
+            UltrasoundMethodChoice.PHASE_CORRELATION: _("Baseline: phase correlation"),
+            UltrasoundMethodChoice.INTENSITY: _("Baseline: intensities"),
         }[self]

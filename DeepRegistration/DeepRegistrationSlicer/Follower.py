@@ -15,7 +15,9 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationSlicer.Polling import Polling
+from DeepRegistrationSlicer.RegistrationJob import RegistrationOutcome
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 
 _INTERVAL_MS = 10
@@ -46,12 +48,14 @@ class FollowNews:
         message: for the user; may be empty.
         rate: jobs per second; None before the first.
         result: nodes of what is followed; None before the first, and where there are none.
+        dropped: changes so far that no job was run for, because others came meanwhile.
     """
 
     event: FollowEvent
     message: str = ""
     rate: float | None = None
     result: ResultNodes | None = None
+    dropped: int = 0
 
 
 class Follower(VTKObservationMixin):
@@ -72,6 +76,7 @@ class Follower(VTKObservationMixin):
         self._logic, self._onNews, self._gone = logic, onNews, gone
         self._polling = Polling(self.poll, _INTERVAL_MS)
         self._isDirty = False
+        self._dropped = 0
         self._done: tuple | None = None
         self._durations_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._folder: Path | None = None
@@ -153,7 +158,15 @@ class Follower(VTKObservationMixin):
             self.addObserver(node, event, self._onChanged)
 
     def _onChanged(self, caller: object, event: object) -> None:
+        self._dropped += self._isDirty
         self._isDirty = True
+
+    def _onWithoutResult(self, outcome: RegistrationOutcome) -> None:
+        """This state cannot be used; anything worse ends it."""
+        if outcome.exitCode == ExitCode.BAD_INPUT:
+            self._say(FollowEvent.FAILED, outcome.message)
+        else:
+            self.stop(outcome.message)
 
     def _onSceneClose(self, caller: object, event: object) -> None:
         self.stop()
@@ -164,4 +177,5 @@ class Follower(VTKObservationMixin):
             self.stop(f"'{node.GetName()}' was removed, so {self._gone}.")
 
     def _say(self, event: FollowEvent, message: str = "") -> None:
-        self._onNews(FollowNews(event, message, self.rate, self.result() if self.isRunning else None))
+        result = self.result() if self.isRunning else None
+        self._onNews(FollowNews(event, message, self.rate, result, self._dropped))

@@ -21,6 +21,7 @@ _MODULE_LOGICS = {
     "Tables": "vtkSlicerTablesLogic",
     "Models": "vtkSlicerModelsLogic",
     "Texts": "vtkSlicerTextsLogic",
+    "Sequences": "vtkSlicerSequencesLogic",
 }
 
 

@@ -23,6 +23,7 @@ from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.PanelProgress import PanelProgress
 from DeepRegistrationSlicer.PanelResult import PanelResult
+from DeepRegistrationSlicer.PanelUltrasound import PanelUltrasound
 from DeepRegistrationSlicer.PanelXrayCt import PanelXrayCt
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, parametersOf
 from DeepRegistrationSlicer.RegistrationJob import RegistrationOutcome
@@ -32,6 +33,7 @@ PAGES: dict[JobChoice, type] = {
     JobChoice.FETAL_VOLUME: PanelFetalVolume,
     JobChoice.FETAL_SLICE: PanelFetalSlice,
     JobChoice.XRAY_CT: PanelXrayCt,
+    JobChoice.US_ANGLES: PanelUltrasound,
 }
 """The tabs; a new job adds its own here."""
 
@@ -267,7 +269,7 @@ class Panel(VTKObservationMixin):
         if isRunning:
             button.enabled = True
             button.toolTip = (
-                _("Follow the slice no more.") if isLive else _("Stop the registration; nothing is changed.")
+                _("Follow no more.") if isLive else _("Stop the registration; nothing is changed.")
             )
         elif self._parameters is not None:
             reason = self._reasonNotToRegister()

@@ -22,7 +22,8 @@ class Followed:
         key: of a request; following stops when it changes.
         make: a follower of a request, and whom it tells its news.
         onMoved: called with each new result, and whether it is the first.
-        rate: how often, with `{rate}` for the number per second.
+        rate: how often, with `{rate}` for the number per second; `{dropped}` is how many changes were passed
+            over.
     """
 
     request: Callable[[RegistrationParameters], Request]
@@ -91,9 +92,9 @@ class PanelFollow:
             progress.begin(_("Searching all poses..."))
         else:
             tone = Tone.WARNING if news.event == FollowEvent.FAILED else Tone.PLAIN
-            progress.end(_message(news), tone)
-            hasRate = news.rate is not None
-            self._ui.rateLabel.text = self._followed.rate.format(rate=news.rate) if hasRate else ""
+            progress.end(news.message, tone)
+            rate = self._followed.rate.format(rate=news.rate or 0.0, dropped=news.dropped)
+            self._ui.rateLabel.text = rate if news.rate is not None else ""
         if news.event == FollowEvent.MOVED:
             self._followed.onMoved(news, self._isFirst)
             self._isFirst = False
@@ -105,9 +106,3 @@ class PanelFollow:
         self._isFirst = True
         follower.start()
         self._follower, self._key = follower, self._followed.key(request)
-
-
-def _message(news: FollowNews) -> str:
-    if news.event == FollowEvent.DOUBTFUL:
-        return _("The pose found is not to be trusted; the slice stays where it was.")
-    return news.message

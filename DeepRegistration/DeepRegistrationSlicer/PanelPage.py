@@ -79,7 +79,7 @@ class PanelPage:
         """The registration that the choices describe."""
         raise NotImplementedError
 
-    def subject(self, parameters: RegistrationParameters) -> slicer.vtkMRMLScalarVolumeNode | None:
+    def subject(self, parameters: RegistrationParameters) -> slicer.vtkMRMLNode | None:
         """The node whose latest result is shown."""
         raise NotImplementedError
 

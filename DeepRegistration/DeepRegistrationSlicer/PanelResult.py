@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from DeepRegistrationSlicer.PanelMessage import Tone, showMessage
 from DeepRegistrationSlicer.PanelPoses import PanelPoses
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
+from DeepRegistrationSlicer.UltrasoundWords import angleLines
 from DeepRegistrationSlicer.XrayWords import residualLines
 
 
@@ -83,7 +84,8 @@ class PanelResult:
         )
         if isLow and not result.isApplied():
             text += " " + _("The image was left where it was; 'After' shows the result nevertheless.")
-        text += "".join(f"<br/>{line}" for line in residualLines(content))
+        lines = [*residualLines(content), *angleLines(content)]
+        text += "".join(f"<br/>{line}" for line in lines)
         week = content["settings"].get("atlas_age_weeks")
         if week is not None:
             text += "<br/>" + _("Atlas of week {week:g}.").format(week=week)

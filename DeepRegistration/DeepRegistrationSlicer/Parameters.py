@@ -13,11 +13,14 @@ from slicer import (
     vtkMRMLScalarVolumeNode,
     vtkMRMLScriptedModuleNode,
     vtkMRMLSegmentationNode,
+    vtkMRMLSequenceNode,
+    vtkMRMLTransformNode,
 )
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper, parameterPack
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
+from DeepRegistrationLib.jobs.us_angles import UsAnglesSettings
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationSlicer.AtlasSource import OLDEST_WEEKS, Atlas, AtlasByAge, AtlasInScene
 from DeepRegistrationSlicer.Choices import (
@@ -25,22 +28,26 @@ from DeepRegistrationSlicer.Choices import (
     CancelChoice,
     ContrastChoice,
     DeviceChoice,
+    FramesChoice,
     GeometryChoice,
     HalfSpaceChoice,
     JobChoice,
     MeasureChoice,
     MethodChoice,
+    PixelSizeChoice,
     PolarityChoice,
     SliceChoice,
     SliceMeasureChoice,
     SliceMethodChoice,
     TransformChoice,
+    UltrasoundMethodChoice,
     XrayMeasureChoice,
     XrayMethodChoice,
 )
 from DeepRegistrationSlicer.XrayGeometry import NO_ANGLE_DEG
 
 _VOLUME, _SLICE, _XRAY = FetalVolumeSettings(), FetalSliceSettings(), XrayCtSettings()
+_ULTRASOUND = UsAnglesSettings()
 _LARGEST_SEED = 2**31 - 1
 _LARGEST_MM = 10000.0
 
@@ -206,6 +213,53 @@ class XrayCtParameters:
     wantsPlot: bool = True
 
 
+@parameterPack
+class UltrasoundParameters:
+    """Choices for the registration of consecutive ultrasound frames.
+
+    Attributes:
+        frames: a sequence or three images.
+        sequence: the sweep: a sequence of images, or a volume whose slices are the frames.
+        before: frame before the middle one.
+        middle: frame that stays where it is.
+        after: frame after the middle one.
+        mask: over the tissue; None finds the sector.
+        pixelSize: who tells how large pixels are.
+        columnSpacing: along columns [mm]; 0: not entered.
+        rowSpacing: along rows [mm]; 0: not entered.
+        configuration: PLUS configuration.
+        calibration: ImageToProbe: the probe from the own RAS of the image node.
+        live: image that frames arrive in.
+        method: how the motion is found.
+        probe: name of the tracked tool on the transducer.
+        reference: name of the tracked tool on the patient.
+        wantsTransforms: adds transform nodes, or a sequence of them.
+        wantsAligned: adds a volume of the aligned frames.
+        wantsCards: adds the frames standing in space.
+        wantsAngles: adds a table, and a plot for a sweep.
+    """
+
+    frames: FramesChoice = FramesChoice.SEQUENCE
+    sequence: vtkMRMLSequenceNode | vtkMRMLScalarVolumeNode | None
+    before: vtkMRMLScalarVolumeNode
+    middle: vtkMRMLScalarVolumeNode
+    after: vtkMRMLScalarVolumeNode
+    mask: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
+    pixelSize: PixelSizeChoice = PixelSizeChoice.IMAGE
+    columnSpacing: Annotated[float, WithinRange(0.0, _LARGEST_MM)] = 0.0
+    rowSpacing: Annotated[float, WithinRange(0.0, _LARGEST_MM)] = 0.0
+    configuration: str = ""
+    calibration: vtkMRMLTransformNode
+    live: vtkMRMLScalarVolumeNode
+    method: UltrasoundMethodChoice = UltrasoundMethodChoice.AUTO
+    probe: str = _ULTRASOUND.probe
+    reference: str = _ULTRASOUND.reference
+    wantsTransforms: bool = True
+    wantsAligned: bool = True
+    wantsCards: bool = True
+    wantsAngles: bool = True
+
+
 @parameterNodeWrapper
 class RegistrationParameters:
     """Everything the panel asks for.
@@ -217,6 +271,7 @@ class RegistrationParameters:
         fetalVolume: choices of this job.
         fetalSlice: choices of this job.
         xrayCt: choices of this job.
+        ultrasound: choices of this job.
     """
 
     job: JobChoice = JobChoice.FETAL_VOLUME
@@ -225,6 +280,7 @@ class RegistrationParameters:
     fetalVolume: FetalVolumeParameters
     fetalSlice: FetalSliceParameters
     xrayCt: XrayCtParameters
+    ultrasound: UltrasoundParameters
 
 
 _PACKS = (
@@ -233,6 +289,7 @@ _PACKS = (
     FetalSliceParameters,
     RadiographParameters,
     XrayCtParameters,
+    UltrasoundParameters,
 )
 
 

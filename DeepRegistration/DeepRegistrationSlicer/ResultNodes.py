@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import slicer
 
+from DeepRegistrationSlicer.SweepBrowser import proxyOf
+
 SUBJECT = "DeepRegistration.subject"
 """Reference from each result node to the volume that was registered."""
 ATLAS = "DeepRegistration.atlas"
@@ -25,6 +27,9 @@ RESULT = "DeepRegistration.result"
 """Attribute: the content of result.json: settings, confidence, versions, checksums."""
 GOES_ALONG = "bones"
 """Role of a node that is seen in 3D and stands where the subject does."""
+TRANSFORMS = "transforms"
+"""Role of a sequence of transforms. The node that plays it is the transform of the result: it keeps its own
+references, but takes over the attributes of each item."""
 
 _CLASSES = (
     "vtkMRMLTransformNode",
@@ -86,7 +91,7 @@ class ResultNodes:
 
     def content(self) -> dict:
         """What result.json says."""
-        return contentOf(self.nodes()[0])
+        return contentOf(next(node for node in self.nodes() if node.GetAttribute(RESULT)))
 
     def parentBefore(self) -> slicer.vtkMRMLTransformNode | None:
         """The transform that the subject stood under before the registration."""
@@ -154,6 +159,9 @@ def findResult(subject: slicer.vtkMRMLNode | None) -> ResultNodes | None:
     # the ID begins with the time of creation
     latest = max(node.GetAttribute(RESULT_ID) for node in nodes)
     found = {node.GetAttribute(ROLE): node for node in nodes if node.GetAttribute(RESULT_ID) == latest}
+    played = proxyOf(found[TRANSFORMS]) if TRANSFORMS in found else None
+    if played is not None:
+        found["transform"] = played
     return ResultNodes(
         **{role: node for role, node in found.items() if role in _ROLES},
         more={role: node for role, node in found.items() if role not in _ROLES},

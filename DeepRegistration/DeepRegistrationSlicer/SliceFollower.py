@@ -110,13 +110,9 @@ class SliceFollower(Follower):
             self._isDirty = self._isDirty or self._low >= LOW_BEFORE_SEARCH
             if self._low >= LOW_BEFORE_SEARCH:
                 self._done = None
-            self._say(FollowEvent.DOUBTFUL)
-
-    def _onWithoutResult(self, outcome: RegistrationOutcome) -> None:
-        if outcome.exitCode == ExitCode.BAD_INPUT:
-            self._say(FollowEvent.FAILED, outcome.message)
-        else:
-            self.stop(outcome.message)
+            self._say(
+                FollowEvent.DOUBTFUL, "The pose found is not to be trusted; the slice stays where it was."
+            )
 
     def _isTrusted(self, result: ResultNodes) -> bool:
         """A pose that was not to be trusted, and was not chosen by the user either, is none to begin with."""

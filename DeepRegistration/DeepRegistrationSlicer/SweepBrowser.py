@@ -1,6 +1,7 @@
 """Sequences of nodes, and the browser that plays them together."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import slicer
 import vtk
@@ -8,8 +9,7 @@ import vtk
 
 def browserOf(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode | None:
     """The browser that plays a sequence; None if there is none."""
-    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
-    return next((node for node in browsers if node.IsSynchronizedSequenceNode(sequence, True)), None)
+    return next((node for node in _browsers() if node.IsSynchronizedSequenceNode(sequence, True)), None)
 
 
 def proxyOf(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLNode | None:
@@ -91,9 +91,33 @@ def playAlong(
     return _shown(browser, sequence)
 
 
+@contextlib.contextmanager
+def playedAsBefore() -> Iterator[None]:
+    """If the block fails, browsers play what they played before; otherwise what they show would come back."""
+    before = {browser: sequencesOf(browser) for browser in _browsers()}
+    try:
+        yield
+    except BaseException:
+        for browser in _browsers():
+            if browser not in before:
+                slicer.mrmlScene.RemoveNode(browser)
+                continue
+            for sequence in sequencesOf(browser):
+                if sequence not in before[browser]:
+                    browser.RemoveSynchronizedSequenceNode(sequence.GetID())
+        raise
+
+
+def _browsers() -> list[slicer.vtkMRMLSequenceBrowserNode]:
+    return slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+
+
 def _shown(
     browser: slicer.vtkMRMLSequenceBrowserNode, sequence: slicer.vtkMRMLSequenceNode
 ) -> slicer.vtkMRMLNode:
     # the browser's own observers do this too, but later
     slicer.app.applicationLogic().GetModuleLogic("Sequences").UpdateProxyNodesFromSequences(browser)
-    return browser.GetProxyNode(sequence)
+    shown = browser.GetProxyNode(sequence)
+    # it comes and goes with its sequence, also where steps are undone
+    shown.SetUndoEnabled(sequence.GetUndoEnabled())
+    return shown

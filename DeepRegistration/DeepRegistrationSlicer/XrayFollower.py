@@ -7,7 +7,6 @@ from pathlib import Path
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles
 from DeepRegistrationSlicer.Follower import Follower, FollowEvent, FollowNews
 from DeepRegistrationSlicer.MrmlBridge import matrixToWorld
@@ -87,7 +86,5 @@ class XrayFollower(Follower):
         if outcome.nodes is not None:
             self._durations_s.append(time.monotonic() - started_s)
             self._say(FollowEvent.MOVED)
-        elif outcome.exitCode == ExitCode.BAD_INPUT:
-            self._say(FollowEvent.FAILED, outcome.message)
         else:
-            self.stop(outcome.message)
+            self._onWithoutResult(outcome)

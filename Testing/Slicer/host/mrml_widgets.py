@@ -29,7 +29,8 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         super().__init__(parent)
         self._scene, self._node, self._nodes, self._tags = None, None, [], []
         self._options = {"nodeTypes": [], "noneEnabled": False, "noneDisplay": "None"}
-        self._options |= {"showChildNodeTypes": True, "addEnabled": True, "removeEnabled": True}
+        self._options |= {"showChildNodeTypes": True, "hideChildNodeTypes": []}
+        self._options |= {"addEnabled": True, "removeEnabled": True}
         self.activated.connect(lambda index: self.setCurrentNode(self._nodes[index]))
 
     def mrmlScene(self):
@@ -66,6 +67,8 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         if node.GetHideFromEditors():
             return False
         types = self._options["nodeTypes"]
+        if any(node.IsA(name) for name in self._options["hideChildNodeTypes"]):
+            return False
         if self._options["showChildNodeTypes"]:
             return any(node.IsA(name) for name in types)
         return node.GetClassName() in types
@@ -80,13 +83,14 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
 
     def _option(type_, name):
         def write(self, value) -> None:
-            self._options[name] = list(value) if name == "nodeTypes" else value
+            self._options[name] = list(value) if type_ == "QStringList" else value
             if self._scene is not None:
                 self._refill()
 
         return QtCore.Property(type_, lambda self: self._options[name], write)
 
     nodeTypes = _option("QStringList", "nodeTypes")
+    hideChildNodeTypes = _option("QStringList", "hideChildNodeTypes")
     noneEnabled = _option(bool, "noneEnabled")
     noneDisplay = _option(str, "noneDisplay")
     showChildNodeTypes = _option(bool, "showChildNodeTypes")

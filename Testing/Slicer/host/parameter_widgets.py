@@ -63,6 +63,18 @@ class SpinBox(_Connector):
 
 
 @parameterNodeGuiConnector
+class LineEdit(_Connector):
+    widgetTypes, signal = (qt.QLineEdit,), "textChanged"
+
+    def read(self):
+        return self.widget.text
+
+    def write(self, value) -> None:
+        if value != self.widget.text:
+            self.widget.text = value
+
+
+@parameterNodeGuiConnector
 class EnumBox(_Connector):
     widgetTypes, signal = (qt.QComboBox,), "currentIndexChanged"
 
