@@ -11,12 +11,16 @@ import torch.nn.functional as F
 
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.volume import Volume
+from DeepRegistrationLib.optimize.radiograph_search import PoseRange
 from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
+from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_residual import edge_distance_mm
 from DeepRegistrationLib.workflows.xray_views import project_components
 
 _CUT_MM = 3.0
 """On the detector, about the shadow of a face at which the CT ends: the bone goes on there."""
+_AROUND = PoseRange(turn_rad=1e-3, shift_mm=5.0)
+"""Three times that is more than edges are looked for."""
 
 
 def outline_distance_mm(
@@ -37,11 +41,43 @@ def outline_distance_mm(
     Returns:
         Mean distance on the detector [mm]; infinite if the radiograph shows nothing of the bone.
     """
+    # a small bone on a large radiograph is projected in its part only
+    radiograph = within_reach(radiograph, anatomy, world_from_bone, _AROUND)
     seen = radiograph.used() & ~_near_cut(radiograph, label, world_from_bone)
     if not bool(seen.any()):
         return math.inf
     bone = project_components(anatomy, radiograph, world_from_bone)[0].cpu()
     return edge_distance_mm(dataclasses.replace(radiograph, mask=seen), bone)
+
+
+def moved_outline_distance_mm(
+    radiograph: Radiograph,
+    anatomy: XrayAnatomy,
+    label: Volume,
+    world_from_bone: np.ndarray,
+    shift_mm: float,
+) -> float:
+    """What `outline_distance_mm` says of a known error: the bone moved along the detector's rows of pixels.
+
+    Args:
+        radiograph: attenuation.
+        anatomy: of the CT.
+        label: other than 0 in the bone.
+        world_from_bone: (4, 4); pose.
+        shift_mm: on the detector.
+
+    Returns:
+        Mean of both directions [mm].
+    """
+    camera = radiograph.camera
+    _, depth_mm = camera.project(world_from_bone[:3, :3] @ anatomy.centre_ras + world_from_bone[:3, 3])
+    step = camera.column_direction * shift_mm * depth_mm / camera.source_to_detector_mm
+    found = []
+    for sign in (-1, 1):
+        moved = world_from_bone.copy()
+        moved[:3, 3] += sign * step
+        found.append(outline_distance_mm(radiograph, anatomy, label, moved))
+    return float(np.mean(found))
 
 
 def _near_cut(radiograph: Radiograph, label: Volume, world_from_bone: np.ndarray) -> torch.Tensor:

@@ -46,8 +46,26 @@ PLACED = {
             [0.0, 0.0, 0.0, 1.0],
         ]
     ),
+    ("ulna", 2): np.array(
+        [
+            [-0.35759, -0.92673, -0.11536, 114.790],
+            [-0.08275, -0.09161, 0.99235, 158.979],
+            [-0.93022, 0.36441, -0.04394, 96.453],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    ),
+    ("ulna", 99): np.array(
+        [
+            [-0.34436, -0.93274, -0.10681, 113.120],
+            [-0.16948, -0.05014, 0.98426, 160.304],
+            [-0.92342, 0.35705, -0.14082, 112.898],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    ),
 }
-"""Bone and frame -> calibration frame from the bone's frame [mm]: where it is, looked at in both views."""
+"""Bone and frame -> calibration frame from the bone's frame [mm]: where it is. The best of refinements from
+turns all about the shaft and from places along it, in both views; looked at: radius and ulna lie side by
+side, their ends level with each other, the styloid processes where both views show them."""
 
 
 def read_bone(folder: Path, bone: str) -> tuple[Volume, Volume]:
@@ -95,25 +113,3 @@ def read_views(folder: Path, frame: int, cameras: Sequence[int] = CAMERAS) -> tu
         geometry = read_xmalab_camera(folder / f"calib_cam{camera:02d}.txt", SOURCE_TO_DETECTOR_MM)
         views.append(attenuation_from_stored(stored, geometry, XrayPolarity.BONE_DARK)[0])
     return tuple(views)
-
-
-def cropped_around(radiograph: Radiograph, middle_ras: np.ndarray, radius_mm: float) -> Radiograph:
-    """The part of a radiograph that shows a ball, as one would draw a box around a bone.
-
-    Args:
-        radiograph: whole.
-        middle_ras: (3,); of the ball in the world [mm].
-        radius_mm: of the ball.
-    """
-    camera = radiograph.camera
-    shadow, depth_mm = camera.project(middle_ras)
-    half_px = radius_mm * np.array(camera.focal_length_px) / depth_mm
-    low = np.clip(np.floor(shadow - half_px), 0, None).astype(int)
-    high = np.minimum(np.ceil(shadow + half_px).astype(int) + 1, camera.image_size_px)
-    (left, top), (right, bottom) = low.tolist(), high.tolist()
-    return Radiograph(
-        radiograph.values[top:bottom, left:right].contiguous(),
-        camera.cropped((left, top), (right - left, bottom - top)),
-        radiograph.used()[top:bottom, left:right].contiguous(),
-        radiograph.name,
-    )

@@ -18,10 +18,11 @@ class WristTrial:
         seed: of the starts.
         start_deg: angle between start and placed pose [degrees].
         start_mm: distance between them at the bone's middle [mm].
-        residual_1_mm: of the edges in view 1 at the answer, whether it was registered to or not, on the
-            detector [mm]; NaN if there is no result.
-        residual_2_mm: the same in view 2.
-        residual_start_1_mm, residual_start_2_mm: the same at the start.
+        outline_1_mm: distance of the bone's outline in view 1 at the answer, whether it was registered to or
+            not, on the detector (`outline_distance_mm`) [mm]; NaN if there is no result.
+        outline_2_mm: the same in view 2.
+        outline_start_1_mm, outline_start_2_mm: the same at the start.
+        outline_moved_1_mm, outline_moved_2_mm: the same where the answer is moved to be 3 mm wrong.
         confidence: of the result, 0 to 1.
         trust: the same in one word; empty if there is no result.
         seconds: wall time [s].
@@ -36,10 +37,12 @@ class WristTrial:
     seed: int
     start_deg: float
     start_mm: float
-    residual_1_mm: float
-    residual_2_mm: float
-    residual_start_1_mm: float
-    residual_start_2_mm: float
+    outline_1_mm: float
+    outline_2_mm: float
+    outline_start_1_mm: float
+    outline_start_2_mm: float
+    outline_moved_1_mm: float
+    outline_moved_2_mm: float
     confidence: float
     trust: str
     seconds: float

@@ -2,7 +2,8 @@
 
 Nobody knows where the bones truly were. So answers are judged by the radiographs: how far the projected edges
 lie from theirs, also in the view that a bone was not registered to; and by each other: how far answers of
-other starts, and of one view, lie from the answer of both views that fits best.
+other starts, and of one view, lie from the answer of both views that fits best. Whole radiographs are given
+to the workflow of the job, as a person would do who has put the bone near its place.
 """
 
 import time
@@ -14,10 +15,13 @@ import torch
 
 from DeepRegistrationLib.data.xray_poses import XrayPoseSettings, random_poses
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
+from DeepRegistrationLib.evaluation.outline_distance import (
+    moved_outline_distance_mm,
+    outline_distance_mm,
+)
 from DeepRegistrationLib.evaluation.trials import TrialFile, matrix_text
 from DeepRegistrationLib.evaluation.wrist_images import (
     PLACED,
-    cropped_around,
     read_bone,
     read_views,
 )
@@ -32,13 +36,14 @@ from DeepRegistrationLib.report.xray_pictures import xray_pictures
 from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
 from DeepRegistrationLib.workflows.xray_ct import register
 from DeepRegistrationLib.workflows.xray_result import XrayCtInputs, XrayCtResult
-from DeepRegistrationLib.workflows.xray_views import make_view
 
 TRIALS_FILE = "wrist_trials.csv"
 START_DEG, START_MM = 8.0, 8.0
 """Standard deviation of the starts about the placed pose, on every axis: a bone placed by hand."""
-_MARGIN_MM = 25.0
-"""Around the bone, three standard deviations: the part of a radiograph that is registered."""
+CANDIDATES, ROUNDS = 40, 2
+"""Of the search: half of what a start from anywhere needs."""
+MOVED_MM = 3.0
+"""On the detector: an error that the distance of the outline has to show."""
 VIEWS = {"1+2": (1, 2), "1": (1,), "2": (2,)}
 
 
@@ -147,16 +152,20 @@ class _Case:
         result, error = None, ""
         try:
             result = register(
-                XrayCtInputs(self.ct, self.label, self._cropped(views, start), start),
+                XrayCtInputs(self.ct, self.label, tuple(self.radiographs[v] for v in VIEWS[views]), start),
                 XrayCtSettings(
-                    search_rotation_deg=START_DEG, search_translation_mm=START_MM, device=settings.device
+                    search_rotation_deg=START_DEG,
+                    search_translation_mm=START_MM,
+                    candidates=CANDIDATES,
+                    rounds=ROUNDS,
+                    device=settings.device,
                 ),
                 report,
             )
         except RegistrationError as err:
             error = str(err)
         seconds = time.perf_counter() - began
-        after, before = self._residuals(result, start)
+        after, before, moved = self._outlines(result, start)
         trial = WristTrial(
             bone=self.bone,
             frame=self.frame,
@@ -165,10 +174,12 @@ class _Case:
             seed=settings.seed,
             start_deg=float(np.degrees(np.arccos(cosine))),
             start_mm=float(np.linalg.norm(start[:3, 3] - placed[:3, 3])),
-            residual_1_mm=after[0],
-            residual_2_mm=after[1],
-            residual_start_1_mm=before[0],
-            residual_start_2_mm=before[1],
+            outline_1_mm=after[0],
+            outline_2_mm=after[1],
+            outline_start_1_mm=before[0],
+            outline_start_2_mm=before[1],
+            outline_moved_1_mm=moved[0],
+            outline_moved_2_mm=moved[1],
             confidence=result.confidence.value if result else 0.0,
             trust=str(result.confidence.trust) if result else "",
             seconds=seconds,
@@ -177,22 +188,18 @@ class _Case:
         )
         return trial, result
 
-    def _cropped(self, views: str, around: np.ndarray) -> tuple[Radiograph, ...]:
-        radius_mm = float(np.linalg.norm(self.ct.geometry.extent_mm)) / 2 + _MARGIN_MM
-        return tuple(
-            cropped_around(self.radiographs[view], around[:3, 3], radius_mm) for view in VIEWS[views]
-        )
-
-    def _residuals(self, result: XrayCtResult | None, start: np.ndarray) -> tuple[list[float], list[float]]:
-        """Distance of the edges [mm] in both views, after and before; NaN without a result."""
+    def _outlines(self, result: XrayCtResult | None, start: np.ndarray) -> tuple[list[float], ...]:
+        """Distance of the outline [mm] in both views, after, before and moved; NaN without a result."""
         if result is None:
-            return [np.nan] * 2, [np.nan] * 2
+            return ([np.nan] * 2,) * 3
+        found: tuple[list[float], ...] = ([], [], [])
         anatomy = prepare_anatomy(self.ct, self.label, (), torch.device("cpu"))
-        shown = [
-            make_view(anatomy, radiograph, result.world_from_ct, start)
-            for radiograph in self._cropped("1+2", PLACED[self.bone, self.frame])
-        ]
-        return [view.residual_mm for view in shown], [view.residual_start_mm for view in shown]
+        for radiograph in self.radiographs.values():
+            case = radiograph, anatomy, self.label
+            found[0].append(outline_distance_mm(*case, result.world_from_ct))
+            found[1].append(outline_distance_mm(*case, start))
+            found[2].append(moved_outline_distance_mm(*case, result.world_from_ct, MOVED_MM))
+        return found
 
 
 def _keep_pictures(result: XrayCtResult, trial: WristTrial, before: list[WristTrial], output: Path) -> None:

@@ -1,7 +1,7 @@
 """The pictures of a CT registered to radiographs: each view before and after, the stand, convergence."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ _SQUARES = 8
 _MOST_OUTLINES = 12
 """More bones than these share one outline."""
 _STEP_MM = 1.5
+_AROUND, _SMALLER = 0.5, 0.7
+"""What is shown around the bones, as part of their longer side; a part that is hardly smaller than the whole
+radiograph is not worth it."""
 _BEFORE, _AFTER = (1.0, 0.71, 0.33), (0.50, 0.90, 0.40)
 # multiplies grey: the DRR's squares are warm, so that one can tell them from the radiograph's
 _WARM = np.array([1.0, 0.9, 0.72])
@@ -38,11 +41,38 @@ def xray_pictures(result: XrayCtResult, keep_going: Callable[[], object] = lambd
     """
     pictures = []
     for number, view in enumerate(result.views, 1):
-        pictures.append(_view_picture(result, view, number))
+        pictures.append(_view_picture(result, _close_up(view), number))
         keep_going()
     pictures.append(stand_picture(result))
     keep_going()
     return pictures + convergence_pictures(result.history, "radiograph and projected CT")
+
+
+def _close_up(view: XrayView) -> XrayView:
+    """The part of a view around the bones, if they are small in it."""
+    shown = torch.nonzero(view.bones > 0) if view.bones is not None else torch.zeros(0, 2)
+    if len(shown) == 0:
+        return view
+    size = torch.tensor(view.bones.shape)
+    low, high = shown.min(0).values, shown.max(0).values + 1
+    around = round(_AROUND * int((high - low).max()))
+    (top, left), (bottom, right) = (
+        (low - around).clamp(min=0).tolist(),
+        (high + around).minimum(size).tolist(),
+    )
+    if max(bottom - top, right - left) > _SMALLER * int(size.max()):
+        return view
+    part = slice(top, bottom), slice(left, right)
+    if not bool(view.radiograph.used()[part].any()):
+        return view
+    radiograph = view.radiograph.cropped((left, top), (right - left, bottom - top))
+    return replace(
+        view,
+        radiograph=radiograph,
+        drr=view.drr[part],
+        drr_start=view.drr_start[part],
+        bones=view.bones[part],
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,7 +163,7 @@ def _refine_to_the_end(
 
 
 def _closer(scene: XrayScene, pose: torch.Tensor) -> XrayScene:
-    """The scene around a pose that was found, where that gives finer pixels: small bones, large radiographs."""
+    """The scene around a pose that was found, where that gives finer pixels: a small bone in a large view."""
     near = pose.numpy()
     parts = tuple(within_reach(r, scene.anatomy, near, _NEARLY) for r in scene.radiographs)
     sizes = zip(parts, scene.radiographs, strict=True)

@@ -121,3 +121,22 @@ def test_lines_run_along_the_edge_of_a_disk_and_are_thin():
     assert np.abs(distance[lines] - 25).max() < 1.5
     assert 100 < lines.sum() < 260  # the circle is 157 pixels long
     assert not edge_lines(np.zeros((8, 9))).any()
+
+
+def test_bones_that_are_small_on_a_radiograph_are_shown_close_up(a_result):
+    view = a_result.views[0]
+    bones = torch.zeros_like(view.drr)
+    rows, columns = bones.shape
+    bones[rows // 2 : rows // 2 + 14, columns // 2 : columns // 2 + 10] = 1.0
+    small = dataclasses.replace(a_result, views=(dataclasses.replace(view, bones=bones),))
+    # from 7 pixels before to 7 behind the longer side of the bones
+    part = view.radiograph.cropped((columns // 2 - 7, rows // 2 - 7), (24, 28))
+    cut = dataclasses.replace(
+        view,
+        radiograph=part,
+        drr=view.drr[rows // 2 - 7 : rows // 2 + 21, columns // 2 - 7 : columns // 2 + 17],
+        drr_start=view.drr_start[rows // 2 - 7 : rows // 2 + 21, columns // 2 - 7 : columns // 2 + 17],
+    )
+    expected = xray_pictures(dataclasses.replace(a_result, views=(cut,)))[0]
+    assert xray_pictures(small)[0].png == expected.png
+    assert xray_pictures(a_result)[0].png != expected.png
