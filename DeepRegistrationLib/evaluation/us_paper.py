@@ -32,7 +32,8 @@ TABLE_2: Mapping[str, tuple[float, ...]] = {
     "paper, 2e-5, 64 x 32": (-32.35, 24.95, -9.44, 30.81, -10.49, 6.86),
 }
 """Angles mixed. Source: triplet paper (2020), table 2."""
-_SQUARE = 128
+_SQUARE, PAPER_SIZE = (128, 128), (64, 32)
+"""Columns and rows of the frames that ours see, and of those in the paper's best rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +82,31 @@ def errors_of_training(folder: Path, frames: FrameSet) -> PaperErrors:
 
 
 def errors_of_method(
-    method: UsAnglesMethod, frames: FrameSet, network: UsAngleNet | None = None
+    method: UsAnglesMethod,
+    frames: FrameSet,
+    network: UsAngleNet | None = None,
+    size: tuple[int, int] = _SQUARE,
 ) -> PaperErrors:
-    """Errors of one of our methods, which are made for any angle, on the same frames."""
-    percent = {}
+    """Errors of one of our methods, which are made for any angle, on the same frames.
+
+    Args:
+        method: not "auto".
+        frames: of the test subjects.
+        network: instead of the installed one.
+        size: columns and rows of what the method is given; it sees squares, so rows are filled in between.
+    """
+    percent, columns = {}, size[0]
     for angle in ANGLES_DEG:
-        made = _test_triplets(frames, angle, (_SQUARE, _SQUARE))
-        before, middle, after = (made.frames[:, k : k + 1] for k in range(3))
-        whole = made.frames.new_ones(1, 1, _SQUARE, _SQUARE)
+        made = _test_triplets(frames, angle, size)
+        square = torch.nn.functional.interpolate(made.frames, size=(columns, columns), mode="bilinear")
+        before, middle, after = (square[:, k : k + 1] for k in range(3))
+        whole = square.new_ones(1, 1, columns, columns)
         pairs = FramePairs(torch.cat([before, after]), torch.cat([middle, middle]), whole)
         found = torch.cat([answer.fit.motion.angle for answer in in_chunks(pairs, method, network)])
-        count = len(made.frames)
+        count = len(square)
         percent |= _columns(angle, torch.stack([found[:count], found[count:]], 1), made.angle)
-    return PaperErrors(str(method), True, percent)
+    given = "" if size == _SQUARE else f", {size[0]} x {size[1]}"
+    return PaperErrors(f"{method}{given}", True, percent)
 
 
 def paper_table(paper: Mapping[str, tuple[float, ...]], ours: list[PaperErrors]) -> str:

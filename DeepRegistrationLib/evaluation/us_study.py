@@ -1,8 +1,7 @@
-"""The study of ultrasound angles: the paper's protocol, continuous angles, tracked sweeps, refusal, time."""
+"""The study of ultrasound angles: the paper's protocol, continuous angles, tracked sweeps, refusal."""
 
 import csv
 import dataclasses
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.us_confidence_study import kinds_table
 from DeepRegistrationLib.evaluation.us_paper import (
     COLUMNS,
+    PAPER_SIZE,
     TABLE_1,
     TABLE_2,
     PaperErrors,
@@ -29,26 +29,29 @@ from DeepRegistrationLib.evaluation.us_paper import (
     paper_table,
 )
 from DeepRegistrationLib.evaluation.us_refusal import judged_pairs
-from DeepRegistrationLib.evaluation.us_tracked import tracked_sweeps, tracked_table
+from DeepRegistrationLib.evaluation.us_tracked import (
+    STEPS_OUT_OF_PLANE,
+    SWEEPS,
+    distance_table,
+    drift_table,
+    tracked_sweeps,
+    tracked_table,
+)
 from DeepRegistrationLib.evaluation.us_trials import (
     FAILED_DEG,
     SOURCE_SIZE,
     UsProtocol,
     UsTrial,
-    in_chunks,
     run_trials,
 )
-from DeepRegistrationLib.images.us_working_frames import WorkingFrames
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
 from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
-from DeepRegistrationLib.optimize.us_pairs import FramePairs
 from DeepRegistrationLib.progress import Progress, Report, keep_going
-from DeepRegistrationLib.workflows.us_angles import WORKING_SIZE, register_consecutive
 from DeepRegistrationLib.workflows.us_confidence import confidence_values
 from DeepRegistrationLib.workflows.us_methods import resolved
+from DeepRegistrationLib.workflows.us_result import REFUSED_BELOW
 
 TRIALS, PAGE = "us_trials.csv", "us.md"
-_TIMED_FRAMES, _REPEATS = 66, 3
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def run_us_study(
     _tell(report, 0.7, "The paper's protocol")
     paper = [errors_of_training(folder, still) for folder in settings.trainings]
     ours = [errors_of_method(method, still, network) for method in settings.methods]
+    ours += [errors_of_method(method, still, network, PAPER_SIZE) for method in settings.methods]
     _tell(report, 0.8, "Tracked sweeps")
     sweeps = tracked_sweeps(data, settings.methods, network)
     _tell(report, 0.9, "Frames that do not belong together")
@@ -123,10 +127,12 @@ def run_us_study(
         "## Tracked sweeps",
         "In-plane angle between frames. The probe also moves out of the image, which changes what is seen.",
         tracked_table(sweeps),
+        "### Motions of consecutive frames, chained",
+        "Error of the summed angle over all parts of a sweep of so many motions: what a drift is made of. "
+        "The mean motion is that of the rest of the sweep, from the tracker.",
+        drift_table(sweeps),
         "## Refusal",
         *_refusal(data, settings, network),
-        "## Time",
-        _time_table(still, settings.methods, network),
     ]
     _draw(paper + ours, trials, output)
     path = output / PAGE
@@ -186,41 +192,22 @@ def _refusal(data: Path, settings: UsStudySettings, network: UsAngleNet | None) 
     pairs = judged_pairs(data, Split.TEST, settings.triplets // 2, method, settings.seed + 7, network)
     values = confidence_values(pairs.evidence)
     caught = caught_share_of(values, pairs.right)
-    alarms = float((values[pairs.right] < 0.5).mean())
-    missed = float((values[~pairs.right] >= 0.5).mean())
-    return [
+    alarms = float((values[pairs.right] < REFUSED_BELOW).mean())
+    missed = float((values[~pairs.right] >= REFUSED_BELOW).mean())
+    page = [
         f"Method `{method}`. At 5 % false alarms {100 * caught:.1f} % of the wrong pairs are caught. With "
         f"the limit that the program uses, fixed on other subjects, {100 * (1 - missed):.1f} % are caught at "
         f"{100 * alarms:.1f} % false alarms.",
         kinds_table(pairs, values),
     ]
-
-
-def _time_table(frames: FrameSet, methods: Sequence[UsAnglesMethod], network: UsAngleNet | None) -> str:
-    """Triplets per second of a sweep whose frames are on the working grid.
-
-    The time that the processor worked is told too: other programs on the machine do not lengthen it.
-    """
-    resized = torch.nn.functional.interpolate
-    values = resized(frames.values, size=(WORKING_SIZE, WORKING_SIZE), mode="area")
-    mask = resized(frames.mask[:1], size=(WORKING_SIZE, WORKING_SIZE), mode="area").round()
-    chosen = torch.arange(_TIMED_FRAMES) % len(values)
-    working = WorkingFrames(values[chosen], mask, 1.0, torch.zeros(2, dtype=torch.float64))
-    rows = []
-    for method in methods:
-        with torch.no_grad():
-            small = FramePairs(working.values[:2], working.values[1:3], mask)
-            list(in_chunks(small, method, network))  # what is compiled or loaded once
-            seconds, worked = [], []
-            for _ in range(_REPEATS if method != UsAnglesMethod.INTENSITY else 1):
-                started, before = time.perf_counter(), time.process_time()
-                register_consecutive(working, method, network=network)
-                seconds.append(time.perf_counter() - started)
-                worked.append(time.process_time() - before)
-        count = _TIMED_FRAMES - 2
-        rows.append([str(method), f"{count / min(seconds):.0f}", f"{1000 * min(worked) / count:.1f}"])
-    head = ("method", "triplets per second", "processor time per triplet [ms]")
-    return f"{torch.get_num_threads()} threads.\n\n{table(head, rows)}"
+    apart = tracked_sweeps(data, (method,), network, STEPS_OUT_OF_PLANE, SWEEPS[0][0])
+    if apart:
+        page += [
+            f"How far is out of plane? The sweep of the {SWEEPS[0][0]}, frames up to "
+            f"{max(STEPS_OUT_OF_PLANE)} apart:",
+            distance_table(apart),
+        ]
+    return page
 
 
 def _draw(paper: list[PaperErrors], trials: Sequence[UsTrial], output: Path) -> None:

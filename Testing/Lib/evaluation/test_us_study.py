@@ -5,7 +5,12 @@ import SimpleITK as sitk
 from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
 from DeepRegistrationLib.evaluation.us_paper import TABLE_1, PaperErrors, joined_single, paper_table
 from DeepRegistrationLib.evaluation.us_study import UsStudySettings, known_motion_table, run_us_study
-from DeepRegistrationLib.evaluation.us_tracked import TrackedSweep, tracked_table
+from DeepRegistrationLib.evaluation.us_tracked import (
+    TrackedSweep,
+    distance_table,
+    drift_table,
+    tracked_table,
+)
 from DeepRegistrationLib.evaluation.us_trials import UsTrial
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
 from Testing.Lib.ultrasound import in_machine, moved_frame
@@ -51,14 +56,52 @@ def test_trainings_of_single_angles_become_one_row():
     assert set(row.percent) == {"-1", "+1", "-3", "+3"}
 
 
+def tracked(true, found, first=None, out_of_plane=None, confidence=None):
+    count = len(true)
+    return TrackedSweep(
+        "bone, freehand",
+        1,
+        "network",
+        np.array(true),
+        np.array(found),
+        np.zeros(count) if out_of_plane is None else np.array(out_of_plane),
+        np.arange(count) if first is None else np.array(first),
+        np.ones(count) if confidence is None else np.array(confidence),
+    )
+
+
 def test_the_guesses_of_a_tracked_sweep_need_no_image():
     true = np.array([0.1, -0.2, 0.3, 0.2, 0.1])
-    sweep = TrackedSweep("sweep", 1, "network", true, true + 0.01, np.zeros(5))
+    sweep = tracked(true, true + 0.01)
     errors = sweep.errors()
     np.testing.assert_allclose(errors["network"], 0.01)
     np.testing.assert_allclose(errors["zero motion"], np.abs(true))
     assert errors["mean motion"][0] == pytest.approx(abs(true[1:].mean() - true[0]))
     assert "0.010" in tracked_table([sweep])
+
+
+def test_errors_of_chained_motions_add_up_and_do_not_cross_a_gap_of_the_tracker():
+    true = np.array([0.1, 0.2, 0.3, 0.4])
+    sweep = tracked(true, true + 0.01, first=[0, 1, 5, 6])
+    errors = sweep.chained_errors(2)
+    np.testing.assert_allclose(errors["network"], [0.02, 0.02])
+    np.testing.assert_allclose(errors["zero motion"], [0.3, 0.7])
+    np.testing.assert_allclose(errors["mean motion"], [abs(0.7 - 0.3), abs(0.3 - 0.7)])
+
+
+def test_the_drift_of_a_short_sweep_has_no_interval():
+    true = np.linspace(0.1, 0.4, 9)
+    text = drift_table([tracked(true, true + 0.01)])
+    assert "| 4 | 6 | network | 0.040 |" in text
+    assert "too short for an interval" in text
+    assert "| bone, freehand | 8 |" not in text
+
+
+def test_refusals_are_counted_by_the_distance_out_of_the_image():
+    sweep = tracked([0.1] * 3, [0.1, 0.3, 0.6], out_of_plane=[0.5, -0.5, 3.0], confidence=[0.9, 0.4, 0.2])
+    text = distance_table([sweep])
+    assert "| network | 0 to 0.75 | 2 | 0.10 | 0.18 | 50 % | 0.650 |" in text
+    assert "| network | 2.75 to 3.25 | 1 | 0.50 | 0.50 | 100 % | 0.200 |" in text
 
 
 def test_a_small_study_runs_from_files_to_its_page(tmp_path):
@@ -69,6 +112,5 @@ def test_a_small_study_runs_from_files_to_its_page(tmp_path):
     settings = UsStudySettings((UsAnglesMethod.SEARCH_REFINE,), triplets=2)
     page = run_us_study(tmp_path / "data", tmp_path / "out", settings).read_text(encoding="utf-8")
     assert "busi/benign_014" in page
-    assert "triplets per second" in page
     assert (tmp_path / "out" / "us_errors.png").is_file()
     assert (tmp_path / "out" / "us_trials.csv").read_text().count("\n") == 1 + 4 * 2 * 2 * 2
