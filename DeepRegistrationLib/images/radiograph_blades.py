@@ -1,7 +1,8 @@
-"""Straight collimator blades in a radiograph: four edges of one rectangle, at any angle.
+"""Straight collimator blades in a radiograph: edges of one rectangle, at any angle.
 
-Behind a blade some X-rays still arrive, scatter above all, so it has no single grey value. What gives it away
-is its edge: along its whole length the field is brighter than what lies beyond, by whatever amount.
+Behind a blade some X-rays still arrive, scatter above all: behind a thick patient hardly fewer than beside
+the blade. What gives a blade away is its edge. However low it is, along its whole length it is straight,
+steeper than everything near it, and the shadow lies outside. Outlines of patients are the other way round.
 """
 
 from dataclasses import dataclass
@@ -13,15 +14,23 @@ _SIZE_PX = 128  # edges of blades are long; they are looked for in a small image
 _ANGLES_DEG = (*range(-26, 28, 2),)
 """Blades that are turned further are rare, and corners that are dark for another reason are not."""
 _ALONG = 9  # pixels along an edge that are averaged
-_CLEAR = 0.03  # difference across an edge, in ranks, that counts
-_FIRST_SHARE, _LAST_SHARE = 0.45, 0.85
-"""Part of an edge's length that must be clear: before its ends are known, and after."""
-_MIN_DIFFERENCE = 0.07  # mean of an edge, in ranks
+_ACROSS = 17  # pixels across an edge that it is compared with
+_CLIP = 1.5
+"""A step counts fully that is so many times as high as the root mean square of those near by; a lone edge is
+twice as high."""
+_LEAST_MEAN = 0.6
+"""Mean evidence that makes a stretch of a line longer; blades reach 0.95 and more, anatomy rarely 0.8."""
+_SURE_MEAN = 0.93
+"""The same that a blade must have between its neighbours."""
+_MIN_SHADOW = 0.85
+"""Part of what lies beyond a blade that is darker than the field is beside it: beyond the edge of a bone
+there are soft tissue and air again."""
+_MIN_LENGTH = 0.3  # of the image
 _MIN_FIELD = 0.3  # of the image, along each direction
-_MIN_AREA = 0.3  # of the image
-_NEEDED = {4: 0.15, 3: 0.2, 2: 0.3}
-"""Mean difference that so many edges must have, in ranks: one straight edge may be anything."""
-_MIN_LENGTH = 0.45  # of the image, that each edge must have
+_BEYOND_MIDDLE = 0.2  # of the image: so far a blade may reach over it
+_LEFT_BY_ONE, _LEFT_BY_SEVERAL = 0.5, 0.3
+"""Part of the image that is left inside: one straight edge may be anything."""
+_MARGIN_PX = 1.5  # of the small image: penumbra
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +39,15 @@ class Blades:
 
     Attributes:
         mask: (rows, columns) bool; True inside of all of them.
-        count: number of blades, 2 to 4.
+        count: number of blades, 1 to 4.
         angle_deg: of the blades, from columns towards rows.
-        difference: mean difference across their edges, in ranks of the grey values (0 to 1).
+        evidence: length of all edges, in lengths of the image, times how clear they are (0 to 1).
     """
 
     mask: np.ndarray
     count: int
     angle_deg: float
-    difference: float
+    evidence: float
 
 
 def find_blades(values: np.ndarray, field: np.ndarray, dark_outside: bool) -> Blades | None:
@@ -59,26 +68,16 @@ def find_blades(values: np.ndarray, field: np.ndarray, dark_outside: bool) -> Bl
     valid = field[blocks].reshape(rows, factor, columns, factor).all((1, 3))
     if valid.sum() < 100:
         return None
-    ranks = _ranks(grey if dark_outside else -grey, valid)
-    tried = [_Turned(ranks, valid, angle) for angle in _ANGLES_DEG]
-    best = max(tried, key=lambda turned: turned.score)
-    if best.score > 0:
-        best = max(
-            (_Turned(ranks, valid, best.angle_deg + change) for change in (-1.0, -0.5, 0.0, 0.5, 1.0)),
-            key=lambda turned: turned.score,
-        )
-    if best.difference < _NEEDED.get(len(best.edges), np.inf) or best.shortest < _MIN_LENGTH:
+    ranks = _ranks(-grey if dark_outside else grey, valid)
+    best = max((_Turned(ranks, valid, angle) for angle in _ANGLES_DEG), key=lambda turned: turned.evidence)
+    if best.evidence == 0:
         return None
+    near = (best.angle_deg + change for change in (-1.0, -0.5, 0.0, 0.5, 1.0))
+    best = max((_Turned(ranks, valid, angle) for angle in near), key=lambda turned: turned.evidence)
     inside = best.inside(values.shape, factor)
-    beyond = field & ~inside
-    small = inside[blocks][::factor, ::factor]
-    # beyond a blade lies the end of the grey scale: at least most of it
-    beyond_ranks = ranks[valid & ~small]
-    if not beyond.any() or inside.mean() < _MIN_AREA or not beyond_ranks.size:
+    if inside.mean() < (_LEFT_BY_ONE if best.count == 1 else _LEFT_BY_SEVERAL):
         return None
-    if np.median(beyond_ranks) > max(0.35, beyond_ranks.size / valid.sum()):
-        return None
-    return Blades(inside, len(best.edges), best.angle_deg, best.difference)
+    return Blades(inside, best.count, best.angle_deg, best.evidence)
 
 
 def _ranks(grey: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -89,11 +88,18 @@ def _ranks(grey: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 class _Turned:
-    """The image turned so that the blades lie along rows and columns, and their edges in it."""
+    """The image turned so that the blades lie along rows and columns, and the blades in it.
+
+    Args:
+        ranks: (rows, columns); larger behind blades.
+        valid: (rows, columns) bool.
+        angle_deg: from columns towards rows.
+    """
 
     def __init__(self, ranks: np.ndarray, valid: np.ndarray, angle_deg: float) -> None:
         self.angle_deg = angle_deg
         self.shape_px = ranks.shape
+        self.longest = max(ranks.shape)
         self.size = int(np.ceil(np.hypot(*ranks.shape))) + 2
         c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
         # turned (row, column) -> image (row, column); `angle` goes from columns towards rows
@@ -101,40 +107,74 @@ class _Turned:
         middle = (np.array(ranks.shape) - 1) / 2
         offset = middle - self.matrix @ np.full(2, (self.size - 1) / 2)
         place = {"matrix": self.matrix, "offset": offset, "output_shape": (self.size, self.size)}
-        weight = ndimage.affine_transform(valid.astype(float), order=1, **place)
+        known = ndimage.affine_transform(valid.astype(float), order=1, **place) > 0.99
         image = ndimage.affine_transform(ranks, order=1, mode="nearest", **place)
-        self.valid = weight > 0.99
-        across = [_differences(image, self.valid), _differences(image.T, self.valid.T)]
+        self._images = [(_along_mean(image, known), known), (_along_mean(image.T, known.T), known.T)]
+        self._across = [_steps(*pair) for pair in self._images]
         self.limits = [0, self.size, 0, self.size]  # left, right, top, bottom: first and last + 1 inside
-        for share in (_FIRST_SHARE, _LAST_SHARE):
-            self.edges = self._edges(across, share)
-        self.difference = float(np.mean([d for d, _ in self.edges.values()])) if self.edges else 0.0
-        self.shortest = min((length for _, length in self.edges.values()), default=0.0) / max(ranks.shape)
-        self.score = float(sum(d * length for d, length in self.edges.values())) / self.size
+        sides = self._place_blades()
+        lengths = [self._checked(side) for side in sides]
+        self.count = sum(length > 0 for length in lengths)
+        self.evidence = sum(lengths) / self.longest
 
-    def _edges(self, across: list, share: float) -> dict[int, tuple[float, float]]:
-        """Moves the limits to the edges that are clear; their mean difference and length."""
-        found, limits = {}, list(self.limits)
-        for side in range(4):
-            difference, known = across[side // 2]
-            sign = 1 if side % 2 == 0 else -1  # beyond the first limit it is darker on the way in
-            low, high = self.limits[2:] if side < 2 else self.limits[:2]
-            part, there = sign * difference[low:high], known[low:high]
-            count = there.sum(0)
-            clear = np.where(there, part > _CLEAR, False).sum(0) / np.maximum(count, 1)
-            mean = np.where(there, np.clip(part, -0.5, 0.5), 0).sum(0) / np.maximum(count, 1)
-            good = (clear >= share) & (mean > _MIN_DIFFERENCE * share) & (count > 0.25 * (high - low))
-            if good.any():
-                where = int(np.argmax(np.where(good, mean * np.sqrt(count), 0)))
-                found[side] = (float(mean[where]), float(count[where]))
-                limits[side] = where if side % 2 == 0 else where + 1
-            else:
-                limits[side] = 0 if side % 2 == 0 else self.size
-        if min(limits[1] - limits[0], limits[3] - limits[2]) < _MIN_FIELD * max(self.shape_px):
-            self.limits = [0, self.size, 0, self.size]
-            return {}
-        self.limits = limits
-        return found
+    def _line(self, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Evidence of all lines on one side, (n, columns), between the neighbouring blades; where known."""
+        steps, known = self._across[side // 2]
+        first, last = self.limits[2:] if side < 2 else self.limits[:2]
+        # the shadow is on the way out: to the left and to the top it lies before the line
+        return (-steps if side % 2 == 0 else steps)[first:last], known[first:last]
+
+    def _place_blades(self) -> list[int]:
+        """Puts one blade after the other where the clearest edge is; sides that have one."""
+        placed: list[int] = []
+        while len(placed) < 4:
+            gains = {side: self._gains(side) for side in range(4) if side not in placed}
+            side = max(gains, key=lambda s: gains[s].max())
+            if gains[side].max() < 0.8 * _MIN_LENGTH * self.longest * (1 - _LEAST_MEAN):
+                break
+            line = int(gains[side].argmax())
+            self.limits[side] = line if side % 2 == 0 else line + 1
+            placed.append(side)
+        return placed
+
+    def _gains(self, side: int) -> np.ndarray:
+        """(n,); of each line the largest sum of evidence above the least along one stretch."""
+        steps, known = self._line(side)
+        sums = np.cumsum(np.where(known, steps - _LEAST_MEAN, 0.0), 0)
+        sums = np.vstack([np.zeros(self.size), sums])
+        gains = (sums - np.minimum.accumulate(sums, 0)).max(0)
+        place, outwards = np.arange(self.size), -1 if side % 2 == 0 else 1
+        opposite = self.limits[side ^ 1]
+        leaves = outwards * (place - opposite) >= _MIN_FIELD * self.longest
+        on_its_side = outwards * (place - self.size / 2) >= -_BEYOND_MIDDLE * self.longest
+        return np.where(leaves & on_its_side, gains, 0.0)
+
+    def _checked(self, side: int) -> float:
+        """Length times evidence of a blade between its neighbours; takes it away again if it is not clear."""
+        steps, known = self._line(side)
+        line = self.limits[side] - side % 2
+        there = known[:, line]
+        mean = steps[there, line].mean() if there.any() else 0.0
+        clear = mean >= _SURE_MEAN and there.sum() >= _MIN_LENGTH * self.longest
+        if not clear or self._shadow(side) < _MIN_SHADOW:
+            self.limits[side] = 0 if side % 2 == 0 else self.size
+            return 0.0
+        return float(mean * there.sum())
+
+    def _shadow(self, side: int) -> float:
+        """Part of the pixels beyond a blade that are darker than the field just inside of it."""
+        image, known = self._images[side // 2]
+        first, last = self.limits[2:] if side < 2 else self.limits[:2]
+        line, outwards = self.limits[side] - side % 2, -1 if side % 2 == 0 else 1
+        within = line - 3 * outwards
+        beyond = slice(0, max(line - 2, 0)) if outwards < 0 else slice(line + 3, self.size)
+        there = known[first:last, beyond] & known[first:last, within, None]
+        # an edge at the very border has nothing beyond that could contradict it
+        return (
+            float((image[first:last, beyond] > image[first:last, within, None])[there].mean())
+            if there.any()
+            else 1.0
+        )
 
     def inside(self, shape_px: tuple[int, int], factor: int) -> np.ndarray:
         """(rows, columns) bool on the full image; the blurred edges are left out."""
@@ -146,28 +186,43 @@ class _Turned:
         turned_row, turned_column = c * row - s * column + centre, s * row + c * column + centre
         left, right, top, bottom = self.limits
         inside = np.ones(shape_px, dtype=bool)
-        margin = 1.5
         if left > 0:
-            inside &= turned_column >= left + margin
+            inside &= turned_column >= left + _MARGIN_PX
         if right < self.size:
-            inside &= turned_column <= right - 1 - margin
+            inside &= turned_column <= right - 1 - _MARGIN_PX
         if top > 0:
-            inside &= turned_row >= top + margin
+            inside &= turned_row >= top + _MARGIN_PX
         if bottom < self.size:
-            inside &= turned_row <= bottom - 1 - margin
+            inside &= turned_row <= bottom - 1 - _MARGIN_PX
         return inside
 
 
-def _differences(image: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much larger the pixels behind each column are than those before it, averaged along the column.
-
-    Returns:
-        differences (n, n); where both sides are known (n, n) bool.
-    """
+def _along_mean(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """(n, n); means of neighbours along each column that are valid."""
     weight = ndimage.uniform_filter1d(valid.astype(float), _ALONG, axis=0, mode="constant")
     mean = ndimage.uniform_filter1d(np.where(valid, image, 0), _ALONG, axis=0, mode="constant")
-    mean = mean / np.maximum(weight, 1e-6)
-    before, behind = np.roll(mean, 2, axis=1), np.roll(mean, -2, axis=1)
+    return mean / np.maximum(weight, 1e-6)
+
+
+def _steps(mean: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much each column is a sharp edge: 1 for a lone rise from left to right, -1 for a fall.
+
+    Args:
+        mean: (n, n); averaged along the columns.
+        valid: (n, n) bool.
+
+    Returns:
+        evidence (n, n) from -1 to 1; where both sides are known (n, n) bool.
+    """
     known = np.roll(valid, 2, axis=1) & np.roll(valid, -2, axis=1)
     known[:, :2] = known[:, -2:] = False
-    return behind - before, known
+    rise = np.where(known, np.roll(mean, -2, axis=1) - np.roll(mean, 2, axis=1), 0.0)
+    # scatter and soft tissue rise slowly
+    near = np.maximum(_across_mean(known.astype(float)), 1e-6)
+    sharp = np.where(known, rise - _across_mean(rise) / near, 0.0)
+    typical = np.sqrt(np.maximum(_across_mean(sharp**2), 0.0) / near)
+    return np.clip(sharp / np.maximum(_CLIP * typical, 1e-6), -1, 1), known
+
+
+def _across_mean(values: np.ndarray) -> np.ndarray:
+    return ndimage.uniform_filter1d(values, _ACROSS, axis=1, mode="constant")

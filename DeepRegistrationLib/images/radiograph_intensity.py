@@ -14,7 +14,12 @@ from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.images.pixel_meaning import PixelMeaning
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.radiograph_mask import LimitedField, limited_field
-from DeepRegistrationLib.images.radiograph_polarity import Polarity, decide_polarity, polarity_score
+from DeepRegistrationLib.images.radiograph_polarity import (
+    Polarity,
+    decide_polarity,
+    known_polarity,
+    polarity_score,
+)
 from DeepRegistrationLib.images.read_radiograph import StoredRadiograph
 from DeepRegistrationLib.jobs.xray_ct import XrayPolarity
 
@@ -139,8 +144,9 @@ def prepare_radiograph(
     settings = settings or PreparationSettings()
     values = stored.values.double().numpy()
     whole = LimitedField(np.ones(values.shape, dtype=bool), (), None)
-    field = limited_field(values) if settings.field == FieldChoice.AUTO else whole
     chosen = None if polarity == XrayPolarity.AUTO else polarity == XrayPolarity.BONE_BRIGHT
+    known = known_polarity(stored.tags, chosen)
+    field = limited_field(values, known) if settings.field == FieldChoice.AUTO else whole
     score = polarity_score(values, field.mask)
     decided = decide_polarity(stored.tags, score, field.behind_blades_is_bright, chosen)
     meaning = _meaning(decided.bone_is_bright, _is_logarithm(settings.logarithm, stored, decided))

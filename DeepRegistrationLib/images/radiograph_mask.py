@@ -29,14 +29,16 @@ class LimitedField:
     behind_blades_is_bright: bool | None
 
 
-def limited_field(values: np.ndarray) -> LimitedField:
+def limited_field(values: np.ndarray, bone_is_bright: bool | None = None) -> LimitedField:
     """Finds round fields, painted shutters and blades.
 
     Args:
         values: (rows, columns) floating; pixels as stored.
+        bone_is_bright: which end of the grey scale attenuates, if that is known for sure.
     """
     mask, words, bright = np.ones(values.shape, dtype=bool), [], None
-    field = next((field for field in find_fields(values) if _is_credible(field, values)), None)
+    fields = (field for field in find_fields(values) if _is_credible(field, values, bone_is_bright))
+    field = next(fields, None)
     if field is not None:
         mask = field.mask
         words.append(field.words)
@@ -44,28 +46,32 @@ def limited_field(values: np.ndarray) -> LimitedField:
             bright = field.outside == Outside.BRIGHT
     blades = [
         (found, dark)
-        for dark in (True, False)
+        for dark in ((True, False) if bone_is_bright is None else (not bone_is_bright,))
         if (found := find_blades(values, mask, dark)) is not None
-        and (found.count == 4 or not _contradicts(values, mask & found.mask, not dark))
+        and (
+            bone_is_bright is not None
+            or found.count == 4
+            or not _contradicts(values, mask & found.mask, not dark)
+        )
     ]
     if blades:
-        found, dark = max(blades, key=lambda pair: pair[0].difference)
+        found, dark = max(blades, key=lambda pair: pair[0].evidence)
         beyond = values[mask & ~ndimage.binary_dilation(found.mask, iterations=3)]
         mask = mask & found.mask
         turned = f", turned by {found.angle_deg:.0f} degrees" if abs(found.angle_deg) >= 1 else ""
-        words.append(f"{found.count} blades{turned}")
+        words.append(f"{found.count} {'blade' if found.count == 1 else 'blades'}{turned}")
         # a shutter that is painted over tells nothing about X-rays
         if beyond.size and np.ptp(np.percentile(beyond, [2, 98])) > _PAINTED * np.ptp(values):
             bright = not dark
     return LimitedField(mask, tuple(words), bright)
 
 
-def _is_credible(field: RadiographField, values: np.ndarray) -> bool:
+def _is_credible(field: RadiographField, values: np.ndarray, bone_is_bright: bool | None) -> bool:
     """Refuses a patient before air: the outside of that is the end of the grey scale without attenuation."""
-    if "round" in field.words:
-        return True
-    # a shutter may be painted in any grey, but then it has one; blades are looked for by their edges
     bright = field.outside == Outside.BRIGHT
+    if "round" in field.words:
+        return field.constant or bone_is_bright in (None, bright)
+    # a shutter may be painted in any grey, but then it has one; blades are looked for by their edges
     return field.constant and ("straight" in field.words or not _contradicts(values, field.mask, bright))
 
 

@@ -92,6 +92,13 @@ def _dome(inside: np.ndarray, rank: np.ndarray) -> float:
     return float(-(found[3] + found[4]))
 
 
+def known_polarity(tags: RadiographTags, chosen: bool | None) -> bool | None:
+    """True for bright bone, False for dark bone, if that is sure without a look at the image; else None."""
+    if chosen is not None:
+        return chosen
+    return None if tags.sign is None else tags.sign < 0
+
+
 def decide_polarity(
     tags: RadiographTags, score: float, behind_blades_is_bright: bool | None, chosen: bool | None
 ) -> Polarity:

@@ -189,15 +189,17 @@ def test_an_image_of_nothing_but_saturated_air_is_refused():
 
 REAL = {
     # file, frame: bone is bright; share of the image that X-rays reached
-    ("autoscoper-wrist/cam01_frame0002.tif", None): (False, 0.75),
-    ("autoscoper-wrist/cam02_frame0099.tif", None): (False, 0.78),
+    # a shutter that lets some X-rays through lies on one side of the field of the wrist
+    ("autoscoper-wrist/cam01_frame0002.tif", None): (False, 0.70),
+    ("autoscoper-wrist/cam02_frame0099.tif", None): (False, 0.71),
     ("autoscoper-knee/cam01_frame0138.tif", None): (False, 0.79),
     ("autoscoper-knee/cam02_frame0272.tif", None): (False, 0.78),
     ("ddh-hip/331_DDH_1.dcm", None): (True, 1.0),
     ("ddh-hip/331_DDH_138.dcm", None): (True, 1.0),
     ("dicom/RG2_hip_CR.dcm", None): (True, 0.68),
     ("dicom/XA1_cerebral_angio.dcm", None): (False, 0.77),
-    ("dicom/XA_coronary_cine_angles.dcm", 40): (False, 0.77),
+    # shutters on three sides, with cut corners
+    ("dicom/XA_coronary_cine_angles.dcm", 40): (False, 0.69),
 }
 
 
