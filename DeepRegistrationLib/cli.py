@@ -13,7 +13,7 @@ from DeepRegistrationLib.cli_data import data_app
 from DeepRegistrationLib.cli_jobs import JOB_COMMANDS
 from DeepRegistrationLib.cli_models import models_app
 from DeepRegistrationLib.cli_options import DeviceOption, QuietOption
-from DeepRegistrationLib.cli_population import femora_from_ct, population
+from DeepRegistrationLib.cli_population import femora_from_ct, population, shape_model
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
 from DeepRegistrationLib.cli_xray_images import drr, simulate_xray
@@ -47,6 +47,7 @@ app.command("simulate-xray")(simulate_xray)
 app.command("batch")(batch)
 app.command("population")(population)
 app.command("femora-from-ct")(femora_from_ct)
+app.command("shape-model")(shape_model)
 for _kind, _command in JOB_COMMANDS.items():
     app.command(str(_kind))(_command)
 

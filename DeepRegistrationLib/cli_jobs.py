@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from DeepRegistrationLib.cli_biplanar import biplanar
 from DeepRegistrationLib.cli_fetal_slice import fetal_slice
 from DeepRegistrationLib.cli_fetal_volume import fetal_volume
 from DeepRegistrationLib.cli_options import described_job
@@ -20,6 +21,7 @@ JOB_COMMANDS: dict[JobKind, Callable[..., None]] = {
     JobKind.FETAL_SLICE: fetal_slice,
     JobKind.XRAY_CT: xray_ct,
     JobKind.US_ANGLES: us_angles,
+    JobKind.BIPLANAR: biplanar,
 }
 _OF_THE_PROGRAM = ("help", "json", "quiet")
 

@@ -1,5 +1,6 @@
 """Every kind of job there is. A new one is a file beside this one, and a line here."""
 
+from DeepRegistrationLib.job_kinds.biplanar import BIPLANAR
 from DeepRegistrationLib.job_kinds.fetal import FETAL_SLICE, FETAL_VOLUME
 from DeepRegistrationLib.job_kinds.steps import JobSteps
 from DeepRegistrationLib.job_kinds.us_angles import US_ANGLES
@@ -11,4 +12,5 @@ KINDS: dict[JobKind, JobSteps] = {
     JobKind.FETAL_SLICE: FETAL_SLICE,
     JobKind.XRAY_CT: XRAY_CT,
     JobKind.US_ANGLES: US_ANGLES,
+    JobKind.BIPLANAR: BIPLANAR,
 }

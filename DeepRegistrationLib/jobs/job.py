@@ -9,13 +9,14 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.biplanar import BiplanarFiles, BiplanarSettings
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
 from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 
-JobFiles = FetalVolumeFiles | FetalSliceFiles | XrayCtFiles | UsAnglesFiles
-JobSettings = FetalVolumeSettings | FetalSliceSettings | XrayCtSettings | UsAnglesSettings
+JobFiles = FetalVolumeFiles | FetalSliceFiles | XrayCtFiles | UsAnglesFiles | BiplanarFiles
+JobSettings = FetalVolumeSettings | FetalSliceSettings | XrayCtSettings | UsAnglesSettings | BiplanarSettings
 
 
 class JobKind(StrEnum):
@@ -25,6 +26,7 @@ class JobKind(StrEnum):
     FETAL_SLICE = "fetal-slice"
     XRAY_CT = "xray-ct"
     US_ANGLES = "us-angles"
+    BIPLANAR = "biplanar"
 
 
 class ExitCode(IntEnum):
@@ -43,6 +45,7 @@ _CONTENT: dict[JobKind, tuple[type, type]] = {
     JobKind.FETAL_SLICE: (FetalSliceFiles, FetalSliceSettings),
     JobKind.XRAY_CT: (XrayCtFiles, XrayCtSettings),
     JobKind.US_ANGLES: (UsAnglesFiles, UsAnglesSettings),
+    JobKind.BIPLANAR: (BiplanarFiles, BiplanarSettings),
 }
 
 

@@ -13,15 +13,19 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.workflows.result import Segment
 
 _REPRESENTATION = "Binary labelmap"
+_SURFACE = "Closed surface"
 
 
-def write_segmentation(labels: Volume, segments: Sequence[Segment], path: Path) -> None:
+def write_segmentation(
+    labels: Volume, segments: Sequence[Segment], path: Path, closed_surface: bool = False
+) -> None:
     """Writes a file that Slicer opens as a segmentation, other NRRD readers as a label image.
 
     Args:
         labels: (K, J, I) integer; 0 is background. Values without a segment are written as they are.
         segments: the segments, in the order of Slicer's list; IDs become `Segment_<value>`.
         path: file to write, `.seg.nrrd`.
+        closed_surface: Slicer makes the closed surfaces too when it opens the file.
 
     Raises:
         ValueError: negative values, values above 65535, or two segments with one value.
@@ -29,6 +33,7 @@ def write_segmentation(labels: Volume, segments: Sequence[Segment], path: Path) 
     values_kji = _smallest_unsigned(labels.values)
     if len({segment.value for segment in segments}) != len(segments):
         raise ValueError(f"two segments have one value: {[segment.value for segment in segments]}")
+    contained = (_REPRESENTATION, _SURFACE) if closed_surface else (_REPRESENTATION,)
     origin_lps, spacing_mm, direction = itk_of_ras_from_ijk(labels.geometry.ras_from_ijk)
     header = {
         "space": "left-posterior-superior",
@@ -40,7 +45,7 @@ def write_segmentation(labels: Volume, segments: Sequence[Segment], path: Path) 
         # Slicer 5 reads the first, older versions the second name of the same thing
         "Segmentation_SourceRepresentation": _REPRESENTATION,
         "Segmentation_MasterRepresentation": _REPRESENTATION,
-        "Segmentation_ContainedRepresentationNames": _REPRESENTATION + "|",
+        "Segmentation_ContainedRepresentationNames": "|".join((*contained, "")),
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
     # index order C: the array is (K, J, I), the file lists sizes as i, j, k

@@ -41,6 +41,8 @@ LAYERS = [
     {"worker", "demo"},
     {"cli_options"},
     {
+        "cli_biplanar",
+        "cli_biplanar_study",
         "cli_capture_range",
         "cli_fetal_slice",
         "cli_fetal_volume",

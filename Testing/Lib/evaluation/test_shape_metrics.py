@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from DeepRegistrationLib.evaluation.deformation_metrics import jacobian_range, landmark_errors_mm
+from DeepRegistrationLib.evaluation.deformation_metrics import landmark_errors_mm
 from DeepRegistrationLib.evaluation.overlap_metrics import overlap, structural_similarity
 from DeepRegistrationLib.evaluation.surface_metrics import surface_distance_mm
 from DeepRegistrationLib.geometry.displacement import DisplacementField, from_linear
+from DeepRegistrationLib.geometry.jacobian_range import jacobian_range
 from Testing.Lib.pictures import FAR, about, oblique_geometry, positions, rotation
 
 # unequal edges: a wrong order of the spacing doubles or halves distances

@@ -1,0 +1,55 @@
+"""Command line of the study of an atlas bent to two radiographs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from DeepRegistrationLib.cli_options import DeviceOption, QuietOption, run_study
+from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarStudyMethod
+from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.progress import Report
+
+
+def evaluate_biplanar(
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder with CTs and labels of patients that nothing was trained on, made with "
+            "`deepregistration population --split test` or `femora-from-ct`; repeat for several."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option(help="Folder for biplanar_trials.csv and biplanar.md; continued if it exists.")
+    ] = Path("output/evaluation"),
+    atlas_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the atlas and its shape model; else those of the program.")
+    ] = None,
+    setup: Annotated[
+        list[BiplanarSetup] | None,
+        typer.Option(help="What methods get; repeat for several. Default: all."),
+    ] = None,
+    method: Annotated[
+        list[BiplanarStudyMethod] | None,
+        typer.Option(help="Methods to compare; repeat for several. Default: all."),
+    ] = None,
+    cases: Annotated[int | None, typer.Option(help="At most so many patients of each folder.", min=1)] = None,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of angles and noise.", min=0)] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Bend the atlas to radiographs of known femora, as the paper does; write the tables [mm]."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.biplanar_study import BiplanarStudySettings, run_biplanar_study
+
+        settings = BiplanarStudySettings(
+            setups=tuple(setup or BiplanarSetup),
+            methods=tuple(method or BiplanarStudyMethod),
+            cases=cases,
+            device=device,
+            seed=seed,
+        )
+        return run_biplanar_study(tuple(data), output, settings, atlas_dir, keep_going)
+
+    run_study(run, output, quiet)

@@ -1,0 +1,120 @@
+"""The tables of the study of an atlas bent to two radiographs, from its trials."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarTrial
+from DeepRegistrationLib.evaluation.study_tables import in_order, table
+
+FAILED_DICE = 0.85
+"""A fit with less overlap, or without a result, counts as failed."""
+_TITLES = {
+    BiplanarSetup.ORTHOGONAL: "Front and side, masked",
+    BiplanarSetup.ANY_ANGLES: "Any two angles within 30 degrees of front and side",
+    BiplanarSetup.WRONG_ANGLE: "Second view 5 degrees off, not corrected",
+    BiplanarSetup.WRONG_ANGLE_CORRECTED: "Second view 5 degrees off, corrected",
+    BiplanarSetup.NO_MASKS: "Front and side, no masks",
+}
+_PAPER = {
+    BiplanarSetup.ORTHOGONAL: ("0.94", "0.84"),
+    BiplanarSetup.ANY_ANGLES: ("0.923", "-"),
+    BiplanarSetup.WRONG_ANGLE: ("0.90", "-"),
+}
+_HEAD = (
+    "patients",
+    "method",
+    "n",
+    "Dice mean",
+    "median",
+    "worst",
+    "ASSD mean [mm]",
+    "median",
+    "HD95 median [mm]",
+    "landmarks [mm]",
+    "failed",
+    "folded voxels",
+    "round trip [mm]",
+    "processor [s]",
+)
+_INTRODUCTION = (
+    "Patients whose bones nothing was trained on (`data/biplanar_split.py`), cameras of the paper (1000 mm "
+    "from source to detector, 925 mm to the patient, 160 x 224 pixels of 1 mm). Radiographs are those of the "
+    "whole CT with noise, masked by the projected labels but in the last table; what lies before and behind "
+    "the bone stays visible in its shadow. Every method gets atlas and shape model of the program. *ASSD* is "
+    "the average symmetric surface distance, *HD95* the 95 % Hausdorff distance, *round trip* the largest "
+    "distance of a point of the bone from itself after both saved maps. *Failed* is a Dice below "
+    f"{FAILED_DICE:g}, or no result. *Processor* is the median time that one core works on a fit."
+)
+
+
+def write_biplanar_report(trials: Sequence[BiplanarTrial], output: Path) -> Path:
+    """Writes `biplanar.md`.
+
+    Args:
+        trials: of any setups and methods.
+        output: folder.
+
+    Returns:
+        Path of `biplanar.md`.
+    """
+    sections = ["# Atlas bent to two radiographs: the study", _INTRODUCTION]
+    for setup in BiplanarSetup:
+        chosen = [trial for trial in trials if trial.setup == setup]
+        if chosen:
+            sections += [f"## {_TITLES[setup]}", _table(setup, chosen)]
+    sections += ["## Confidence", _confidence(trials)]
+    path = output / "biplanar.md"
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return path
+
+
+def _table(setup: BiplanarSetup, trials: Sequence[BiplanarTrial]) -> str:
+    rows = []
+    for group in in_order(trial.group for trial in trials):
+        for method in in_order(trial.method for trial in trials):
+            chosen = [trial for trial in trials if (trial.group, trial.method) == (group, method)]
+            if chosen:
+                rows.append([group, method, *_cells(chosen)])
+    if setup in _PAPER:
+        dice, assd = _PAPER[setup]
+        rows.append(["paper's 40 CTs", "network of the paper", "40", dice, "-", "-", assd, *["-"] * 7])
+    return table(list(_HEAD), rows)
+
+
+def _cells(trials: Sequence[BiplanarTrial]) -> list[str]:
+    done = [trial for trial in trials if not trial.error]
+    failed = len(trials) - sum(trial.dice >= FAILED_DICE for trial in done)
+    if not done:
+        return [str(len(trials)), *["-"] * 7, str(failed), "-", "-", "-"]
+
+    def values(name: str) -> np.ndarray:
+        return np.array([getattr(trial, name) for trial in done], dtype=np.float64)
+
+    marks = values("landmark_mm")
+    marks = marks[np.isfinite(marks)]
+    return [
+        str(len(trials)),
+        f"{values('dice').mean():.3f}",
+        f"{np.median(values('dice')):.3f}",
+        f"{values('dice').min():.3f}",
+        f"{values('assd_mm').mean():.2f}",
+        f"{np.median(values('assd_mm')):.2f}",
+        f"{np.median(values('hausdorff_mm')):.2f}",
+        f"{marks.mean():.2f}" if len(marks) else "-",
+        str(failed),
+        str(int(values("folded").sum())),
+        f"{values('consistency_mm').max():.3f}",
+        f"{np.median(values('cpu_seconds')):.0f}",
+    ]
+
+
+def _confidence(trials: Sequence[BiplanarTrial]) -> str:
+    """How often what the program trusts is right."""
+    rows = []
+    for trust in in_order(trial.trust or "no result" for trial in trials):
+        chosen = [trial for trial in trials if (trial.trust or "no result") == trust]
+        good = sum(not trial.error and trial.dice >= FAILED_DICE for trial in chosen)
+        rows.append([trust, str(len(chosen)), str(good)])
+    return table(["confidence", "fits", f"of them with a Dice of {FAILED_DICE:g} or more"], rows)
