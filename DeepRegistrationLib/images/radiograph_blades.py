@@ -20,8 +20,8 @@ _CLIP = 1.5
 twice as high."""
 _LEAST_MEAN = 0.6
 """Mean evidence that makes a stretch of a line longer; blades reach 0.95 and more, anatomy rarely 0.8."""
-_SURE_MEAN = 0.93
-"""The same that a blade must have between its neighbours."""
+_SURE_MEAN, _BESIDE_SURE_MEAN = 0.93, 0.8
+"""The same that a blade must have between its neighbours; and one that lies along or across a sure one."""
 _MIN_SHADOW = 0.85
 """Part of what lies beyond a blade that is darker than the field is beside it: beyond the edge of a bone
 there are soft tissue and air again."""
@@ -113,9 +113,14 @@ class _Turned:
         self._across = [_steps(*pair) for pair in self._images]
         self.limits = [0, self.size, 0, self.size]  # left, right, top, bottom: first and last + 1 inside
         sides = self._place_blades()
-        lengths = [self._checked(side) for side in sides]
-        self.count = sum(length > 0 for length in lengths)
-        self.evidence = sum(lengths) / self.longest
+        sure = {side for side in sides if self._length(side, _SURE_MEAN)}
+        least = _BESIDE_SURE_MEAN if sure else _SURE_MEAN
+        lengths = {side: self._length(side, least) for side in sides}
+        for side in sides:
+            if not lengths[side]:
+                self.limits[side] = 0 if side % 2 == 0 else self.size
+        self.count = sum(length > 0 for length in lengths.values())
+        self.evidence = sum(lengths.values()) / self.longest
 
     def _line(self, side: int) -> tuple[np.ndarray, np.ndarray]:
         """Evidence of all lines on one side, (n, columns), between the neighbouring blades; where known."""
@@ -149,17 +154,14 @@ class _Turned:
         on_its_side = outwards * (place - self.size / 2) >= -_BEYOND_MIDDLE * self.longest
         return np.where(leaves & on_its_side, gains, 0.0)
 
-    def _checked(self, side: int) -> float:
-        """Length times evidence of a blade between its neighbours; takes it away again if it is not clear."""
+    def _length(self, side: int, least_mean: float) -> float:
+        """Length of a blade between its neighbours times its evidence; 0 if it is none."""
         steps, known = self._line(side)
         line = self.limits[side] - side % 2
         there = known[:, line]
         mean = steps[there, line].mean() if there.any() else 0.0
-        clear = mean >= _SURE_MEAN and there.sum() >= _MIN_LENGTH * self.longest
-        if not clear or self._shadow(side) < _MIN_SHADOW:
-            self.limits[side] = 0 if side % 2 == 0 else self.size
-            return 0.0
-        return float(mean * there.sum())
+        clear = mean >= least_mean and there.sum() >= _MIN_LENGTH * self.longest
+        return float(mean * there.sum()) if clear and self._shadow(side) >= _MIN_SHADOW else 0.0
 
     def _shadow(self, side: int) -> float:
         """Part of the pixels beyond a blade that are darker than the field just inside of it."""
