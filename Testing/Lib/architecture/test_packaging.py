@@ -40,10 +40,13 @@ def test_cmake_lists_are_sorted_and_name_each_file_once(folder):
         assert entries == sorted(set(entries))
 
 
-def test_every_model_file_is_listed_in_cmake():
-    folder = ROOT / "Resources" / "Models"
+@pytest.mark.parametrize(
+    ("name", "variable"), [("Models", "MODEL_FILES"), ("FemurAtlas", "ATLAS_FILES")], ids=["models", "atlas"]
+)
+def test_every_model_file_is_listed_in_cmake(name, variable):
+    folder = ROOT / "Resources" / name
     files = {path.name for path in folder.iterdir() if path.is_file()} - {"CMakeLists.txt"}
-    listed = cmake_list(folder / "CMakeLists.txt", "MODEL_FILES")
+    listed = cmake_list(folder / "CMakeLists.txt", variable)
     assert set(listed) == files
     assert listed == sorted(listed)
 
@@ -51,7 +54,7 @@ def test_every_model_file_is_listed_in_cmake():
 def test_both_folders_are_part_of_the_extension():
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     parts = set(re.findall(r"add_subdirectory\(([\w/]+)\)", text))
-    assert parts >= {LIBRARY.name, MODULE.name, "Resources/Models"}
+    assert parts >= {LIBRARY.name, MODULE.name, "Resources/Models", "Resources/FemurAtlas"}
 
 
 def test_the_library_is_installed_into_a_folder_of_its_name():
