@@ -1,7 +1,7 @@
 """The triplet paper's tables, and what its network and ours reach by its protocol on other frames."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from DeepRegistrationLib.networks.us_triplet_net import UsTripletNet
 from DeepRegistrationLib.optimize.us_pairs import FramePairs
 
 ANGLES_DEG = (1.0, 3.0, 5.0)
+BETWEEN_DEG = (0.5, 2.0, 4.0)
+"""Angles that no network of the paper was trained on."""
 COLUMNS = ("-1", "+1", "-3", "+3", "-5", "+5")
 TABLE_1: Mapping[str, tuple[float, ...]] = {
     "paper, 2e-4, 128 x 64": (-63.39, 65.93, -2.63, 16.02, -20.75, 22.96),
@@ -51,12 +53,15 @@ class PaperErrors:
     percent: dict[str, np.ndarray]
 
 
-def errors_of_training(folder: Path, frames: FrameSet) -> PaperErrors:
+def errors_of_training(
+    folder: Path, frames: FrameSet, angles_deg: Sequence[float] | None = None
+) -> PaperErrors:
     """Errors of a trained network of the paper on test frames.
 
     Args:
         folder: of `deepregistration train us-triplet-net`.
         frames: of the test subjects.
+        angles_deg: None takes those that it was trained on [degrees].
 
     Raises:
         InputError: no finished training of that network.
@@ -73,7 +78,7 @@ def errors_of_training(folder: Path, frames: FrameSet) -> PaperErrors:
         ) from err
     network.eval()
     percent = {}
-    for angle in angles:
+    for angle in angles_deg or angles:
         made = _test_triplets(frames, angle, size)
         with torch.no_grad():
             found = network(made.frames).euler[..., 2]
@@ -86,6 +91,7 @@ def errors_of_method(
     frames: FrameSet,
     network: UsAngleNet | None = None,
     size: tuple[int, int] = _SQUARE,
+    angles_deg: Sequence[float] = ANGLES_DEG,
 ) -> PaperErrors:
     """Errors of one of our methods, which are made for any angle, on the same frames.
 
@@ -94,9 +100,10 @@ def errors_of_method(
         frames: of the test subjects.
         network: instead of the installed one.
         size: columns and rows of what the method is given; it sees squares, so rows are filled in between.
+        angles_deg: theta [degrees].
     """
     percent, columns = {}, size[0]
-    for angle in ANGLES_DEG:
+    for angle in angles_deg:
         made = _test_triplets(frames, angle, size)
         square = torch.nn.functional.interpolate(made.frames, size=(columns, columns), mode="bilinear")
         before, middle, after = (square[:, k : k + 1] for k in range(3))
@@ -109,7 +116,9 @@ def errors_of_method(
     return PaperErrors(f"{method}{given}", True, percent)
 
 
-def paper_table(paper: Mapping[str, tuple[float, ...]], ours: list[PaperErrors]) -> str:
+def paper_table(
+    paper: Mapping[str, tuple[float, ...]], ours: list[PaperErrors], columns: Sequence[str] = COLUMNS
+) -> str:
     """Mean signed error as in the paper; mean absolute error in brackets for ours."""
     rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in paper.items()]
     for entry in ours:
@@ -117,10 +126,10 @@ def paper_table(paper: Mapping[str, tuple[float, ...]], ours: list[PaperErrors])
             f"{entry.percent[c].mean():+.2f} ({np.abs(entry.percent[c]).mean():.2f})"
             if c in entry.percent
             else "-"
-            for c in COLUMNS
+            for c in columns
         ]
         rows.append([entry.name, *cells])
-    return table(["mean error [% of the angle]", *(f"{column} deg" for column in COLUMNS)], rows)
+    return table(["mean error [% of the angle]", *(f"{column} deg" for column in columns)], rows)
 
 
 def joined_single(entries: list[PaperErrors]) -> list[PaperErrors]:
@@ -130,6 +139,11 @@ def joined_single(entries: list[PaperErrors]) -> list[PaperErrors]:
         if not entry.mixed:
             rows.setdefault(entry.name, {}).update(entry.percent)
     return [PaperErrors(name, False, percent) for name, percent in rows.items()]
+
+
+def signed(angles_deg: Sequence[float]) -> list[str]:
+    """Names of columns: "-1", "+1", "-3" and so on."""
+    return [f"{sign}{angle:g}" for angle in angles_deg for sign in "-+"]
 
 
 def _test_triplets(frames: FrameSet, angle: float, size: tuple[int, int]) -> PaperTriplets:

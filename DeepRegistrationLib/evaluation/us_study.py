@@ -18,6 +18,7 @@ from DeepRegistrationLib.evaluation.study_figures import draw_boxes
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.us_confidence_study import kinds_table
 from DeepRegistrationLib.evaluation.us_paper import (
+    BETWEEN_DEG,
     COLUMNS,
     PAPER_SIZE,
     TABLE_1,
@@ -27,6 +28,7 @@ from DeepRegistrationLib.evaluation.us_paper import (
     errors_of_training,
     joined_single,
     paper_table,
+    signed,
 )
 from DeepRegistrationLib.evaluation.us_refusal import judged_pairs
 from DeepRegistrationLib.evaluation.us_tracked import (
@@ -105,8 +107,8 @@ def run_us_study(
     _write_trials(trials, output / TRIALS)
     _tell(report, 0.7, "The paper's protocol")
     paper = [errors_of_training(folder, still) for folder in settings.trainings]
-    ours = [errors_of_method(method, still, network) for method in settings.methods]
-    ours += [errors_of_method(method, still, network, PAPER_SIZE) for method in settings.methods]
+    small = [errors_of_method(method, still, network, PAPER_SIZE) for method in settings.methods]
+    ours = [errors_of_method(method, still, network) for method in settings.methods] + small
     _tell(report, 0.8, "Tracked sweeps")
     sweeps = tracked_sweeps(data, settings.methods, network)
     _tell(report, 0.9, "Frames that do not belong together")
@@ -115,11 +117,11 @@ def run_us_study(
         f"Subjects that nothing was trained on or tuned by: {', '.join(still.subjects)}.",
         "## Paper, table 1: one angle per training",
         "A network that is trained on one angle can answer with that angle whatever it sees: what these "
-        "figures say "
-        "is that it learned a number. Ours are made for all angles.",
+        "figures say is that it learned a number. Ours are made for all angles.",
         paper_table(TABLE_1, joined_single(paper) + ours),
         "## Paper, table 2: angles mixed",
         paper_table(TABLE_2, [entry for entry in paper if entry.mixed] + ours),
+        *_between(still, settings, [entry.mixed for entry in paper], network),
         "## Angles up to 10 degrees, unequal before and after",
         known_motion_table(trials),
         "### By subject, continuous, mean error [degrees]",
@@ -134,11 +136,28 @@ def run_us_study(
         "## Refusal",
         *_refusal(data, settings, network),
     ]
-    _draw(paper + ours, trials, output)
+    draw_paper(paper, small, output / "us_paper.png")
+    _draw_errors(trials, output / "us_errors.png")
     path = output / PAGE
     path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
     _tell(report, 1.0, "Done")
     return path
+
+
+def _between(
+    frames: FrameSet, settings: UsStudySettings, mixed: list[bool], network: UsAngleNet | None
+) -> list[str]:
+    """The same for angles that the paper's networks did not see."""
+    trainings = [folder for folder, several in zip(settings.trainings, mixed, strict=True) if several]
+    if not trainings:
+        return []
+    its = [errors_of_training(folder, frames, BETWEEN_DEG) for folder in trainings]
+    ours = [errors_of_method(method, frames, network, PAPER_SIZE, BETWEEN_DEG) for method in settings.methods]
+    return [
+        "### Angles between those of the paper",
+        "Its networks were trained on 1, 3 and 5 degrees: do they tell an angle, or one of three?",
+        paper_table({}, its + ours, signed(BETWEEN_DEG)),
+    ]
 
 
 def known_motion_table(trials: Sequence[UsTrial]) -> str:
@@ -210,26 +229,38 @@ def _refusal(data: Path, settings: UsStudySettings, network: UsAngleNet | None) 
     return page
 
 
-def _draw(paper: list[PaperErrors], trials: Sequence[UsTrial], output: Path) -> None:
-    boxes = {e.name + (", mixed" if e.mixed and e.name.startswith("its") else ""): e for e in paper}
+def draw_paper(paper: list[PaperErrors], ours: list[PaperErrors], path: Path) -> None:
+    """The paper's figures 4 and 5 (one angle per training) and 6 (angles mixed), ours beside.
+
+    Args:
+        paper: of its trained networks.
+        ours: of our methods on frames of the same size.
+        path: PNG file to write.
+    """
+    single, mixed = "one angle per training: figures 4 and 5", "angles mixed: figure 6"
+    boxes = {
+        single: joined_single(paper) + ours,
+        mixed: [entry for entry in paper if entry.mixed] + ours,
+    }
     draw_boxes(
         {
-            "paper's protocol": {
-                name: [np.abs(entry.percent.get(column, [])) for column in COLUMNS]
-                for name, entry in boxes.items()
+            title: {
+                entry.name: [np.abs(entry.percent.get(column, [])) for column in COLUMNS] for entry in entries
             }
+            for title, entries in boxes.items()
         },
         COLUMNS,
-        output / "us_paper.png",
+        path,
         "angle [degrees]",
         "absolute error [% of the angle]",
         marks={
-            "paper's protocol": {
-                "paper, table 1, 2e-5": np.abs(TABLE_1["paper, 2e-5, 64 x 32"]),
-                "paper, table 2, 2e-5": np.abs(TABLE_2["paper, 2e-5, 64 x 32"]),
-            }
+            single: {"mean in the paper, 2e-5": np.abs(TABLE_1["paper, 2e-5, 64 x 32"])},
+            mixed: {"mean in the paper, 2e-5": np.abs(TABLE_2["paper, 2e-5, 64 x 32"])},
         },
     )
+
+
+def _draw_errors(trials: Sequence[UsTrial], path: Path) -> None:
     protocols = [str(protocol) for protocol in UsProtocol]
     draw_boxes(
         {
@@ -242,7 +273,7 @@ def _draw(paper: list[PaperErrors], trials: Sequence[UsTrial], output: Path) -> 
             }
         },
         protocols,
-        output / "us_errors.png",
+        path,
         "frames",
         "absolute error of the angle [deg]",
         limits=(0.001, 20.0),

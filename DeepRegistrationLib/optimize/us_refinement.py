@@ -104,7 +104,7 @@ def refine_pairs(
             if bool(small.all()):
                 break
         done += iterations
-    finest = pairs.of_size(levels[-1][0])
+    finest = pairs.of_size(levels[-1][0]) if levels else pairs
     for _ in range(settings.polish):
         back = _brought_back_pairs(finest, motion)
         step, _ = _Level(back).step(PairMotion.none(back), settings)

@@ -77,8 +77,9 @@ def judge_pair(evidence: PairEvidence) -> Confidence:
         trust = Trust.LOW
         reason = (
             f"the frames hardly fit (correlation {evidence.correlation:.2f}, of the speckle alone "
-            f"{evidence.texture:.2f}): they may show different places, or the speckle has changed too "
-            "much. Take frames that follow each other more closely."
+            f"{evidence.texture:.2f}; parts of them are still {evidence.patch_motion:.1f} % of the image "
+            "apart): they may show different places, or the speckle has changed too much. Take frames that "
+            "follow each other more closely."
         )
     return Confidence(value, trust, reason, {name: float(of) for name, of in asdict(evidence).items()})
 

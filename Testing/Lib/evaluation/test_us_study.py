@@ -1,9 +1,24 @@
+import json
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
+from safetensors.torch import save_file
 
+from DeepRegistrationLib.data.us_subjects import FrameSet
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
-from DeepRegistrationLib.evaluation.us_paper import TABLE_1, PaperErrors, joined_single, paper_table
+from DeepRegistrationLib.evaluation.us_paper import (
+    PAPER_SIZE,
+    TABLE_1,
+    PaperErrors,
+    errors_of_method,
+    errors_of_training,
+    joined_single,
+    paper_table,
+    signed,
+)
 from DeepRegistrationLib.evaluation.us_study import UsStudySettings, known_motion_table, run_us_study
 from DeepRegistrationLib.evaluation.us_tracked import (
     TrackedSweep,
@@ -13,6 +28,7 @@ from DeepRegistrationLib.evaluation.us_tracked import (
 )
 from DeepRegistrationLib.evaluation.us_trials import UsTrial
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
+from DeepRegistrationLib.networks.us_triplet_net import UsTripletNet
 from Testing.Lib.ultrasound import in_machine, moved_frame
 
 
@@ -54,6 +70,33 @@ def test_trainings_of_single_angles_become_one_row():
     three = PaperErrors("its network, 2e-05, 64 x 32", False, {"-3": np.ones(2), "+3": np.ones(2)})
     (row,) = joined_single([one, three])
     assert set(row.percent) == {"-1", "+1", "-3", "+3"}
+
+
+@pytest.fixture
+def two_frames():
+    values = torch.stack([moved_frame(0.0, (0.0, 0.0), 96, seed) for seed in (0, 1)])[:, None]
+    first, count = torch.tensor([0, 1]), torch.tensor([1, 1])
+    return FrameSet(values, torch.ones_like(values), first, count, ("a", "b"))
+
+
+def test_a_training_of_the_papers_network_is_measured_by_its_folder(two_frames, tmp_path):
+    torch.manual_seed(0)
+    save_file(UsTripletNet().state_dict(), tmp_path / "weights.safetensors")
+    recipe = {"angles_deg": [1.0, 3.0], "columns": 64, "rows": 32, "training": {"learning_rate": 2e-4}}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    own = errors_of_training(tmp_path, two_frames)
+    assert own.mixed
+    assert own.name == "its network, 0.0002, 64 x 32"
+    assert {name: len(errors) for name, errors in own.percent.items()} == dict.fromkeys(signed([1, 3]), 2)
+    assert set(errors_of_training(tmp_path, two_frames, (2.0,)).percent) == {"-2", "+2"}
+    with pytest.raises(InputError, match="Name its output folder"):
+        errors_of_training(tmp_path / "none", two_frames)
+
+
+def test_frames_of_the_papers_size_give_the_angle_too(two_frames):
+    found = errors_of_method(UsAnglesMethod.SEARCH_REFINE, two_frames, None, PAPER_SIZE, (5.0,))
+    assert found.name == "search+refine, 64 x 32"
+    assert all(np.abs(found.percent[column]).max() < 10 for column in ("-5", "+5"))
 
 
 def tracked(true, found, first=None, out_of_plane=None, confidence=None):
