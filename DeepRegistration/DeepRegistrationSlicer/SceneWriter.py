@@ -19,6 +19,7 @@ from DeepRegistrationSlicer.MrmlBridge import loadVolume
 from DeepRegistrationSlicer.ResultLoader import loadResult, readContent
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.SliceInAtlasView import showInViews
+from DeepRegistrationSlicer.SweepScene import loadSweep
 from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult, showRadiographs
 
 SCENE = "scene.mrb"
@@ -32,7 +33,8 @@ def writeScene(folder: Path, moving: Path) -> Path:
 
     Args:
         folder: result folder; holds result.json and the files it stands for.
-        moving: the volume that was registered, or the folder of its DICOM series.
+        moving: the volume that was registered, or the folder of its DICOM series; frames of ultrasound come
+            from the result folder.
 
     Returns:
         The scene file, in the result folder.
@@ -42,11 +44,13 @@ def writeScene(folder: Path, moving: Path) -> Path:
         RegistrationError: the result cannot be read, or the scene not written.
     """
     boot()
-    subject = loadVolume(_firstFile(moving), moving.name.partition(".")[0])
-    if readContent(folder)["job"] == JobKind.XRAY_CT:
-        showRadiographs(loadXrayResult(folder, subject))
+    content, name = readContent(folder), moving.name.partition(".")[0]
+    if content["job"] == JobKind.US_ANGLES:
+        _showInSliceViews(loadSweep(folder, content, name))
+    elif content["job"] == JobKind.XRAY_CT:
+        showRadiographs(loadXrayResult(folder, loadVolume(_firstFile(moving), name)))
     else:
-        _showInAtlas(loadResult(folder, subject))
+        _showInAtlas(loadResult(folder, loadVolume(_firstFile(moving), name)))
     scene = folder / SCENE
     if not slicer.mrmlScene.WriteToMRB(str(scene)) or not scene.exists():
         raise RegistrationError(f"The scene '{scene}' could not be written. Free some space and try again.")
@@ -76,18 +80,20 @@ def _showInAtlas(result: ResultNodes) -> None:
         # views that every Slicer has
         showInViews(result, _SLICE_VIEWS[:2])
     else:
-        _showInSliceViews(result)
+        _showInSliceViews(result.subject, result.warped)
 
 
-def _showInSliceViews(result: ResultNodes) -> None:
+def _showInSliceViews(
+    background: slicer.vtkMRMLVolumeNode, foreground: slicer.vtkMRMLVolumeNode | None = None
+) -> None:
     """Slicer takes over what its views showed when the scene was saved; without this they would be black."""
     for name in _SLICE_VIEWS:
         view = slicer.vtkMRMLSliceCompositeNode()
         view.SetSingletonTag(name)
         view.SetLayoutName(name)
         view = slicer.mrmlScene.AddNode(view)
-        view.SetBackgroundVolumeID(result.subject.GetID())
-        view.SetForegroundVolumeID(result.warped.GetID() if result.warped is not None else None)
+        view.SetBackgroundVolumeID(background.GetID())
+        view.SetForegroundVolumeID(foreground.GetID() if foreground is not None else None)
 
 
 if __name__ == "__main__":
