@@ -24,8 +24,8 @@ def evaluate_xray_ct(
     target: Annotated[
         list[XrayTarget] | None,
         typer.Option(
-            help="What is registered to: drr (as in the paper), realistic (simulated radiograph), two-views; "
-            "repeat for several. Default: all."
+            help="What is registered to: drr, bones (the same for the bones alone, as in the paper), "
+            "realistic (simulated radiograph), two-views; repeat for several. Default: all."
         ),
     ] = None,
     method: Annotated[

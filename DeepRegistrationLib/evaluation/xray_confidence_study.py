@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from DeepRegistrationLib.data.xray_split import XraySplit, cts_of
 from DeepRegistrationLib.evaluation.confidence_tables import caught_table, weights_table
@@ -20,7 +19,7 @@ from DeepRegistrationLib.evaluation.metrics import caught_share_of
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.evaluation.xray_errors import SUCCESS_DEG, SUCCESS_MM, is_right, xray_errors
-from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, draw_poses, load_study_ct
+from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, bones_alone, draw_poses, load_study_ct
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
 from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
@@ -171,7 +170,7 @@ def _trial(
     target = {Setup.REALISTIC: XrayTarget.REALISTIC, Setup.TWO_VIEWS: XrayTarget.TWO_VIEWS}
     ct, labels = study.ct, study.labels
     if setup == Setup.BONES_ALONE:
-        ct = ct.with_values(torch.where(labels.values != 0, ct.values, torch.full_like(ct.values, -1000)))
+        ct = bones_alone(study)
     if setup == Setup.OTHER_CT:
         ct, labels = (_brought_to(image, study.middle_ras, other.middle_ras) for image in (ct, labels))
         true = _about(true, study.middle_ras, other.middle_ras)

@@ -12,10 +12,12 @@ from DeepRegistrationLib.evaluation.study_tables import in_order, models_text, t
 from DeepRegistrationLib.evaluation.xray_errors import SUCCESS_DEG, SUCCESS_MM, is_right
 from DeepRegistrationLib.evaluation.xray_paper_table import FIGURE, SIMULATED
 from DeepRegistrationLib.evaluation.xray_trials import XrayTarget, XrayTrial
+from DeepRegistrationLib.workflows.result import Trust
 
 SHIFT_FIGURE, TURN_FIGURE = "xray_shifts.png", "xray_turns.png"
 _TITLES = {
-    XrayTarget.DRR: "DRR of the CT as target, as in the paper",
+    XrayTarget.DRR: "DRR of the CT as target",
+    XrayTarget.BONES: "DRR of the CT as target, the bones alone registered, as in the paper",
     XrayTarget.REALISTIC: "Realistic simulated radiograph as target",
     XrayTarget.TWO_VIEWS: "Two views, 90 degrees apart",
 }
@@ -34,15 +36,15 @@ def write_xray_report(trials: Sequence[XrayTrial], output: Path, left_out: Seque
     Returns:
         Path of `xray_ct.md`.
     """
-    of_drr = [trial for trial in trials if trial.target == XrayTarget.DRR]
-    figures = draw_xray_figures(of_drr, output)
+    as_in_paper = [trial for trial in trials if trial.target == XrayTarget.BONES]
+    figures = draw_xray_figures(as_in_paper, output)
     sections = [
         "# CT to radiographs: the study",
         _INTRODUCTION,
         models_text(trials, left_out),
         "## The paper's Table 1",
         _PAPER_NOTE,
-        _paper_table(of_drr),
+        _paper_table(as_in_paper),
         "\n".join(f"![Errors along and about the axes]({name})" for name in figures),
         FIGURE if figures else "",
         *(_of_target(target, trials) for target in XrayTarget),
@@ -70,7 +72,8 @@ _INTRODUCTION = (
 _PAPER_NOTE = (
     "Here errors are the paper's: means over the three axes of the sizes of shift and turn (its starts show "
     "that these were averaged, see `evaluation/xray_paper_table.py`). The paper registers a bone "
-    "segmentation of its own pelvic CTs; ours are the CTs of the next tables."
+    "segmentation of its own pelvic CTs to DRRs of the whole CTs; ours are the CTs of the next tables, "
+    "registered in the same way."
 )
 _CONFIDENCE_NOTE = (
     "*Trusted* is what the program itself says: the confidence is not low. The last column asks how well the "
@@ -94,7 +97,7 @@ def draw_xray_figures(trials: Sequence[XrayTrial], output: Path) -> list[str]:
             for method in in_order(trial.method for trial in trials)
         }
         places = ["columns (LR)", "rows (IS)", "depth (AP)"]
-        title = _TITLES[XrayTarget.DRR]
+        title = _TITLES[XrayTarget.BONES]
         if draw_boxes({title: boxes}, places, output / file, "axis", unit, limits=(1e-3, 300.0)):
             drawn.append(file)
     return drawn
@@ -184,8 +187,9 @@ def _confidence_table(trials: Sequence[XrayTrial]) -> str:
         for method in in_order(trial.method for trial in trials if trial.target == target):
             chosen = [trial for trial in trials if (trial.target, trial.method) == (target, method)]
             good = np.array([_is_success(trial) for trial in chosen])
-            trusted = np.array([trial.trust not in ("low", "") for trial in chosen])
-            share = caught_share_of([trial.confidence for trial in chosen], good)
+            judged = [trial.judged for trial in chosen]
+            trusted = np.array([bool(one and one.trust != Trust.LOW) for one in judged])
+            share = caught_share_of([one.value if one else 0.0 for one in judged], good)
             rows.append(
                 [
                     target,

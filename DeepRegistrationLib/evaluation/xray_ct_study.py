@@ -4,6 +4,7 @@ Poses are the paper's: true pose and start pose are drawn independently, N(0, 20
 N(0, 37.5 mm) along each axis. Only CTs that nothing was trained or tuned on are measured.
 """
 
+import json
 import time
 import zlib
 from collections.abc import Mapping
@@ -23,7 +24,12 @@ from DeepRegistrationLib.evaluation.installed_models import (
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.evaluation.xray_ct_report import write_xray_report
 from DeepRegistrationLib.evaluation.xray_errors import XrayErrors, xray_errors
-from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, draw_poses, load_study_ct
+from DeepRegistrationLib.evaluation.xray_study_cts import (
+    StudyCt,
+    bones_alone,
+    draw_poses,
+    load_study_ct,
+)
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
 from DeepRegistrationLib.evaluation.xray_trials import XrayTarget, XrayTrial
 from DeepRegistrationLib.jobs.device import Device
@@ -139,8 +145,10 @@ class _Study:
                     self._run_pair(study, target, number, true, start)
 
     def _targets(self, entry: XrayCt) -> list[XrayTarget]:
-        # bone in air shows no soft tissue: what is simulated of it is no radiograph of a patient
-        return [t for t in self.settings.targets if not (entry.bone_only and t == XrayTarget.REALISTIC)]
+        # bone in air shows no soft tissue: what is simulated of it is no radiograph of a patient, and
+        # its DRR is registered with bones alone anyway
+        needs_soft_tissue = (XrayTarget.REALISTIC, XrayTarget.DRR)
+        return [t for t in self.settings.targets if not (entry.bone_only and t in needs_soft_tissue)]
 
     def _is_done(self, name: str, target: XrayTarget) -> bool:
         return all(
@@ -159,9 +167,9 @@ class _Study:
         self.done += len(self.models) - len(missing)
         if not missing:
             return
-        inputs = XrayCtInputs(
-            study.ct, study.labels, radiographs_of(study, target, true, self.settings.seed + number), start
-        )
+        ct = bones_alone(study) if target == XrayTarget.BONES else study.ct
+        radiographs = radiographs_of(study, target, true, self.settings.seed + number)
+        inputs = XrayCtInputs(ct, study.labels, radiographs, start)
         for method in missing:
             self.file.add(self._trial(study, target, number, true, inputs, method))
             self.done += 1
@@ -180,13 +188,13 @@ class _Study:
     ) -> XrayTrial:
         camera = inputs.radiographs[0].camera
         before = xray_errors(inputs.start, true, camera, study.points_ras)
-        errors, residual, confidence, trust, error = _MISSING, np.nan, 0.0, "", ""
+        errors, residual, evidence, error = _MISSING, np.nan, "", ""
         started = time.perf_counter()
         try:
             result = register(inputs, XrayCtSettings(method=method, device=self.settings.device), self._tell)
             errors = xray_errors(result.world_from_ct, true, camera, study.points_ras)
             residual = float(np.mean([view.residual_mm for view in result.views]))
-            confidence, trust = result.confidence.value, str(result.confidence.trust)
+            evidence = json.dumps(result.confidence.evidence)
         except RegistrationError as err:
             error = str(err)
         turns, shifts = errors.turns_deg.tolist(), errors.shifts_mm.tolist()
@@ -210,8 +218,7 @@ class _Study:
             shift_depth_mm=shifts[2],
             tre_mm=errors.tre_mm,
             residual_mm=residual,
-            confidence=confidence,
-            trust=trust,
+            evidence=evidence,
             seconds=time.perf_counter() - started,
             models=self.models[method],
             error=error,

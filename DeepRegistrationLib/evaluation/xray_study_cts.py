@@ -1,6 +1,6 @@
 """A CT of the study with its bones, the paper's C-arm around it, and radiographs at known poses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,17 @@ from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
-from DeepRegistrationLib.projection.projector import project_volume
+from DeepRegistrationLib.projection.projector import ProjectionSettings, project_volume
 
 SOURCE_TO_DETECTOR_MM, BEFORE_DETECTOR_MM = 1020.0, 400.0
 PIXELS, PIXEL_MM = 128, 2.328
 """The paper's C-arm: 1536 x 1536 pixels of 0.194 mm, averaged down."""
 PAPER_POSES = XrayPoseSettings(rotation_deg=20.0, translation_mm=37.5)
 _BONE_HU = 250.0
+_AIR_HU = -1000.0
 _POINTS = 2000
+_TARGET_STEP_VOXELS = 0.4
+"""Finer than what any registration samples: it shall not find its own sampling again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,11 @@ class StudyCt:
     labels: Volume | None
     points_ras: np.ndarray
     bone_only: bool
+
+    @property
+    def bone(self) -> torch.Tensor:
+        """(K, J, I) bool; the labels, or what is as dense as bone."""
+        return self.labels.values != 0 if self.labels is not None else self.ct.values > _BONE_HU
 
     @property
     def middle_ras(self) -> np.ndarray:
@@ -66,12 +74,16 @@ def load_study_ct(entry: XrayCt, folder: Path) -> StudyCt:
 
 def study_ct(name: str, ct: Volume, labels: Volume | None, bone_only: bool = False) -> StudyCt:
     """The same from images in memory."""
-    bone = labels.values != 0 if labels is not None else ct.values > _BONE_HU
-    kji = torch.nonzero(bone).cpu().numpy()
+    study = StudyCt(name, ct, labels, np.zeros((0, 3)), bone_only)
+    kji = torch.nonzero(study.bone).cpu().numpy()
     chosen = kji[np.random.default_rng(0).choice(len(kji), min(_POINTS, len(kji)), replace=False)]
     matrix = ct.geometry.ras_from_ijk
-    points = chosen[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
-    return StudyCt(name, ct, labels, points, bone_only)
+    return replace(study, points_ras=chosen[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def bones_alone(study: StudyCt) -> Volume:
+    """The CT with air in place of everything that is no bone, as the paper registers it [HU]."""
+    return study.ct.with_values(torch.where(study.bone, study.ct.values, _AIR_HU))
 
 
 def paper_camera(middle_ras: np.ndarray, primary_deg: float = 0.0) -> Camera:
@@ -106,4 +118,5 @@ def draw_poses(study: StudyCt, count: int, seed: int) -> list[tuple[np.ndarray, 
 def drr_target(study: StudyCt, camera: Camera, world_from_ct: np.ndarray, name: str) -> Radiograph:
     """The DRR of the whole CT at a pose, as a radiograph."""
     attenuation = study.ct.with_values(attenuation_from_hu(study.ct.values))
-    return Radiograph(project_volume(attenuation, camera, world_from_ct), camera, None, name)
+    settings = ProjectionSettings(step_mm=_TARGET_STEP_VOXELS * float(study.ct.geometry.spacing_mm.min()))
+    return Radiograph(project_volume(attenuation, camera, world_from_ct, settings), camera, None, name)

@@ -49,7 +49,7 @@ def radiographs_of(
         seed: of everything random in a realistic radiograph.
     """
     camera = paper_camera(study.middle_ras)
-    if target == XrayTarget.DRR:
+    if target in (XrayTarget.DRR, XrayTarget.BONES):
         return (drr_target(study, camera, world_from_ct, "view 1"),)
     if target == XrayTarget.TWO_VIEWS:
         lateral = paper_camera(study.middle_ras, _SECOND_VIEW_DEG)

@@ -1,7 +1,11 @@
 """What is kept of each registration of the study of CT and radiographs."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
+
+from DeepRegistrationLib.workflows.result import Confidence
+from DeepRegistrationLib.workflows.xray_confidence import XrayEvidence, judge
 
 XrayKey = tuple[str, str, str, int, int]
 """CT, target, method, number and seed: what makes a trial the same one in another run."""
@@ -11,7 +15,9 @@ class XrayTarget(StrEnum):
     """What is registered to."""
 
     DRR = "drr"
-    """The DRR of the whole CT, as in the paper."""
+    """The DRR of the whole CT."""
+    BONES = "bones"
+    """The same, but nothing of the CT is registered except its bones, as in the paper."""
     REALISTIC = "realistic"
     """A simulated radiograph: spectrum, scatter, noise, collimation."""
     TWO_VIEWS = "two-views"
@@ -41,8 +47,7 @@ class XrayTrial:
         shift_columns_mm, shift_rows_mm, shift_depth_mm: components of the shift left [mm].
         tre_mm: mean distance left of points of the bones [mm].
         residual_mm: what the job tells, on the detector [mm]; mean over the views.
-        confidence: of the result, 0 to 1.
-        trust: the same in one word; empty if there is no result.
+        evidence: what the program knew about its answer, `XrayEvidence` as JSON; empty if there is no result.
         seconds: wall time [s].
         models: networks that the method may ask, with version and checksum; empty if none.
         error: text of the error, if there is no result.
@@ -67,8 +72,7 @@ class XrayTrial:
     shift_depth_mm: float
     tre_mm: float
     residual_mm: float
-    confidence: float
-    trust: str
+    evidence: str
     seconds: float
     models: str
     error: str = ""
@@ -77,6 +81,11 @@ class XrayTrial:
     def key(self) -> XrayKey:
         """What makes a trial the same one in another run."""
         return self.ct, self.target, self.method, self.number, self.seed
+
+    @property
+    def judged(self) -> Confidence | None:
+        """What the program says about such an answer today; None if there is no result."""
+        return judge(XrayEvidence(**json.loads(self.evidence))) if self.evidence else None
 
     @property
     def turns_deg(self) -> tuple[float, float, float]:

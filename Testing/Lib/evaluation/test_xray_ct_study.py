@@ -57,9 +57,9 @@ def test_the_program_measures_and_prints_the_tables(a_finished_study):
     assert trial.start_mm > 1.0
     assert np.isfinite([trial.error_deg, trial.error_mm, trial.tre_mm, trial.residual_mm]).all()
     assert trial.error_deg == pytest.approx(np.linalg.norm(trial.turns_deg), rel=1e-4)
-    assert 0 <= trial.confidence <= 1
+    assert 0 <= trial.judged.value <= 1
     assert "| all | auto | 1 |" in done.output
-    assert "paper: net+grad-ncc" not in done.output  # no DRR target, so nothing to compare with
+    assert "paper: net+grad-ncc" not in done.output  # no bones alone, so nothing to compare with
     assert (output / "xray_ct.md").is_file()
 
 
@@ -82,7 +82,7 @@ def test_trials_of_another_folder_are_taken_over(a_collection, a_finished_study,
 
 def test_a_stopped_study_keeps_its_trials_and_goes_on(a_collection, tmp_path):
     methods = (XrayCtMethod.GRAD_NCC, XrayCtMethod.AUTO)
-    settings = dataclasses.replace(SMALL, targets=(XrayTarget.DRR,), methods=methods)
+    settings = dataclasses.replace(SMALL, targets=(XrayTarget.BONES,), methods=methods)
 
     def stop_after_one(progress):
         return "grad-ncc, 1 of 2" not in progress.text

@@ -1,17 +1,35 @@
 """The tables of the study of CT and radiographs say what its trials say."""
 
 import dataclasses
+import json
 
 import pytest
 
 from DeepRegistrationLib.evaluation.xray_ct_report import write_xray_report
 from DeepRegistrationLib.evaluation.xray_trials import XrayTrial
 
+# pieces of evidence with which the program is sure, and with which it is not
+SURE = json.dumps(
+    {
+        "similarity": 0.9,
+        "edge_score": 0.8,
+        "score_ratio": 2.5,
+        "residual_ratio": 4.0,
+        "edge_distance_mm": 1.0,
+        "disagreement_deg": 0.1,
+        "disagreement_mm": 0.1,
+        "seen_share": 0.9,
+        "depth_sigma_mm": 0.8,
+        "searched": 1.0,
+    }
+)
+UNSURE = SURE.replace("2.5", "1.0").replace("4.0", "1.0")
+
 
 def a_trial(number, **changes):
     trial = XrayTrial(
         ct="pelvis001",
-        target="drr",
+        target="bones",
         method="auto",
         number=number,
         seed=0,
@@ -29,8 +47,7 @@ def a_trial(number, **changes):
         shift_depth_mm=3.0,
         tre_mm=3.1,
         residual_mm=0.4,
-        confidence=0.9,
-        trust="high",
+        evidence=SURE,
         seconds=2.0,
         models="",
     )
@@ -48,11 +65,11 @@ def row_of(path, heading, start):
 
 @pytest.fixture
 def the_trials():
-    failed = {"error_deg": 30.0, "error_mm": 60.0, "confidence": 0.1, "trust": "low"}
+    failed = {"error_deg": 30.0, "error_mm": 60.0, "evidence": UNSURE}
     good = [a_trial(number) for number in range(8)]
-    bad = [a_trial(8, **failed), a_trial(9, start_deg=70.0, **failed | {"confidence": 0.95, "trust": "high"})]
+    bad = [a_trial(8, **failed), a_trial(9, start_deg=70.0, **failed | {"evidence": SURE})]
     other = [a_trial(number, ct="ts0561", error_deg=1.5) for number in range(10)]
-    stopped = [a_trial(0, method="grad-ncc", error_deg=float("nan"), error_mm=float("nan"), trust="")]
+    stopped = [a_trial(0, method="grad-ncc", error_deg=float("nan"), error_mm=float("nan"), evidence="")]
     return [*good, *bad, *other, *stopped, a_trial(0, target="two-views", shift_depth_mm=0.2)]
 
 
@@ -69,7 +86,7 @@ def test_the_papers_table_holds_means_over_the_axes_beside_the_papers(the_trials
 
 def test_successes_and_depth_are_counted_per_ct_and_together(the_trials, tmp_path):
     path = write_xray_report(the_trials, tmp_path)
-    heading = "DRR of the CT as target"
+    heading = "DRR of the CT as target, the bones alone"
     assert row_of(path, heading, "| all | auto |").startswith("| all | auto | 20 | 90.0 % |")
     assert row_of(path, heading, "| pelvis001 | auto |").startswith(
         "| pelvis001 | auto | 10 | 80.0 % | 6.40 |"
@@ -81,17 +98,17 @@ def test_successes_and_depth_are_counted_per_ct_and_together(the_trials, tmp_pat
 
 def test_far_starts_stand_apart_from_near_ones(the_trials, tmp_path):
     path = write_xray_report(the_trials, tmp_path)
-    row = row_of(path, "By how far the start was off", "| drr | auto |")
-    assert row == "| drr | auto | - | 94.7 % of 19 | - | 0.0 % of 1 |"
+    row = row_of(path, "By how far the start was off", "| bones | auto |")
+    assert row == "| bones | auto | - | 94.7 % of 19 | - | 0.0 % of 1 |"
 
 
 def test_a_failure_that_was_trusted_is_counted(the_trials, tmp_path):
     path = write_xray_report(the_trials, tmp_path, left_out=["net"])
-    assert row_of(path, "Confidence", "| drr | auto |") == "| drr | auto | 20 | 2 | 1 | 0 | 50.0 % |"
+    assert row_of(path, "Confidence", "| bones | auto |") == "| bones | auto | 20 | 2 | 1 | 0 | 50.0 % |"
     assert "not installed: net" in path.read_text(encoding="utf-8")
 
 
 def test_a_study_without_trials_says_so(tmp_path):
     text = write_xray_report([], tmp_path).read_text(encoding="utf-8")
-    assert text.count("Not part of this run.") == 6
+    assert text.count("Not part of this run.") == 7
     assert not list(tmp_path.glob("*.png"))
