@@ -10,7 +10,7 @@ import slicer
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationSlicer.MrmlBridge import matrixOf, rasFromIjk
 from DeepRegistrationSlicer.MrmlSlices import numberedSlice
-from DeepRegistrationSlicer.SweepBrowser import browserOf, indexValues, proxyOf, sequencesOf
+from DeepRegistrationSlicer.SweepBrowser import browserOf, indexValues, itemBeside, proxyOf, sequencesOf
 
 LEAST_FRAMES = 3
 
@@ -192,11 +192,11 @@ class Sweep:
             if name is None or first is None or not first.IsA("vtkMRMLTransformNode"):
                 continue
             matrices = np.tile(np.eye(4), (self._count(), 1, 1))
-            for number, value in enumerate(indexValues(self.subject)):
-                item = sequence.GetItemNumberFromIndexValue(value, True)
-                if item >= 0:
+            for number in range(self._count()):
+                item = itemBeside(sequence, self.subject, number)
+                if item is not None:
                     matrices[number] = matrixOf(sequence.GetNthDataNode(item))
-                valid[number] &= item >= 0
+                valid[number] &= item is not None
             found[f"{name[1]}To{name[2]}"] = matrices
         return TrackedFrames(found, valid)
 

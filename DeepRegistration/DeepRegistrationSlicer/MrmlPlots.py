@@ -71,7 +71,9 @@ def createChart(
     node.SetLegendVisibility(chart.hasLegend)
     found = {CHART: node}
     for index, curve in enumerate(curves):
-        series = _createSeries(table, chart.x, curve, nodeName(subject, curve.name))
+        # the legend shows the name of the node
+        name = slicer.mrmlScene.GenerateUniqueName(curve.name)
+        series = _createSeries(table, chart.x, curve, name)
         node.AddAndObservePlotSeriesNodeID(series.GetID())
         found[numbered(SERIES, index)] = series
     return found

@@ -80,7 +80,7 @@ class PanelResult:
         text = _("<b>Confidence {word} ({value:.2f}).</b> {reason}").format(
             word={"high": _("high"), "moderate": _("moderate"), "low": _("low")}[content["trust"]],
             value=content["confidence"],
-            reason=content["confidence_reason"],
+            reason=content["confidence_reason"][:1].upper() + content["confidence_reason"][1:],
         )
         if isLow and not result.isApplied():
             text += " " + _("The image was left where it was; 'After' shows the result nevertheless.")

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 import slicer
 import vtk
 
+_SAME_TIME_S = 0.0011
+"""Slicer saves times of transforms with three digits."""
+
 
 def browserOf(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode | None:
     """The browser that plays a sequence; None if there is none."""
@@ -30,6 +33,25 @@ def sequencesOf(browser: slicer.vtkMRMLSequenceBrowserNode | None) -> list[slice
 def indexValues(sequence: slicer.vtkMRMLSequenceNode) -> list[str]:
     """What each item is found by, such as its time."""
     return [sequence.GetNthIndexValue(number) for number in range(sequence.GetNumberOfDataNodes())]
+
+
+def itemBeside(
+    sequence: slicer.vtkMRMLSequenceNode, leading: slicer.vtkMRMLSequenceNode, number: int
+) -> int | None:
+    """Number of the item that belongs to an item of another sequence; None if there is none.
+
+    Args:
+        sequence: is asked.
+        leading: is played together with it.
+        number: of an item of that one.
+    """
+    if sequence.GetNumberOfDataNodes() == leading.GetNumberOfDataNodes():
+        return number
+    value = leading.GetNthIndexValue(number)
+    item = sequence.GetItemNumberFromIndexValue(value, False)
+    if item < 0 or abs(float(sequence.GetNthIndexValue(item)) - float(value)) > _SAME_TIME_S:
+        return None
+    return item
 
 
 def createSequence(

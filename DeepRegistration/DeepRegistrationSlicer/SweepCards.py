@@ -5,10 +5,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 
-_MOST_CARDS, _LONGEST_EDGE = 24, 96
-"""More cards, or finer ones, would show no more and make the scene heavy."""
-_DARK = 0.04
-"""Of the brightest value: what is darker in every frame is no tissue."""
+_MOST_CARDS, _LONGEST_EDGE = 8, 160
+"""More cards hide each other; finer ones make the scene heavy."""
+_DARK, _CLEAR = 0.04, 0.1
+"""Of the brightest value: what is darker in every frame is no tissue; what is darker in one frame lets the
+cards behind be seen."""
 _RED = (0.93, 0.26, 0.21)
 _GREY = "vtkMRMLColorTableNodeGrey"
 
@@ -33,7 +34,7 @@ def createCards(
     chosen = np.unique(np.linspace(0, len(grey) - 1, min(len(grey), _MOST_CARDS)).round().astype(int))
     points = np.concatenate([corners @ (standing[k] @ rasFromIjk).T for k in chosen])[:, :3]
     values = np.concatenate([grey[k][j, i].ravel() for k in chosen])
-    model = _model(points, _quads(i.shape, len(chosen)), name)
+    model = _model(points, _quads(i.shape, values), name)
     scalars = numpy_to_vtk(values.astype(np.float32), deep=True)
     scalars.SetName("grey")
     model.GetPolyData().GetPointData().SetScalars(scalars)
@@ -86,16 +87,21 @@ def _inside(grey: np.ndarray) -> tuple[slice, slice]:
     return found[0], found[1]
 
 
-def _quads(shape: tuple[int, int], cards: int) -> vtk.vtkCellArray:
-    """Between neighbouring points of each card."""
-    rows, columns = shape
-    number = np.arange(rows * columns).reshape(rows, columns)
-    one = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, 1:], number[1:, :-1]], axis=-1).reshape(
-        -1, 4
-    )
-    every = (one[None] + (np.arange(cards) * rows * columns)[:, None, None]).reshape(-1, 4)
+def _quads(shape: tuple[int, int], values: np.ndarray) -> vtk.vtkCellArray:
+    """Between neighbouring points of each card, where one of them is bright.
+
+    Args:
+        shape: points of a card along rows and columns.
+        values: at the points of all cards.
+    """
+    number = np.arange(len(values)).reshape(-1, *shape)
+    around = [number[:, :-1, :-1], number[:, :-1, 1:], number[:, 1:, 1:], number[:, 1:, :-1]]
+    every = np.stack(around, axis=-1).reshape(-1, 4)
+    low, high = float(values.min()), float(values.max())
+    bright = (values[every] > low + _CLEAR * (high - low)).any(axis=1)
     cells = vtk.vtkCellArray()
-    cells.SetData(4, numpy_to_vtkIdTypeArray(np.ascontiguousarray(every.ravel(), dtype=np.int64), deep=True))
+    corners = np.ascontiguousarray(every[bright].ravel(), dtype=np.int64)
+    cells.SetData(4, numpy_to_vtkIdTypeArray(corners, deep=True))
     return cells
 
 

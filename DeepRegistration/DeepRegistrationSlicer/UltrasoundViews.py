@@ -21,8 +21,8 @@ _GROUP = 31823
 _COLORS = ("#58C2FF", "#FFB554")
 _OPACITY = 0.5
 # share of the line of sight along the frames' normal, across them and from above
-_ALONG, _ACROSS, _ABOVE = 0.75, 0.6, 0.3
-_DISTANCE = 1.6
+_ALONG, _ACROSS, _ABOVE = 0.6, 0.75, 0.35
+_DISTANCE = 1.9
 _TRIPLET_PAGE = """<layout type="vertical" split="true"><item splitSize="550"><layout type="horizontal">
 <item>{before}</item><item>{after}</item></layout></item><item splitSize="450">{threeD}</item></layout>"""
 _SWEEP_PAGE = """<layout type="horizontal" split="true"><item splitSize="550">{threeD}</item>
@@ -83,7 +83,10 @@ def _showSweep(result: ResultNodes) -> None:
     frame = _frame(result) or result.warped
     _show(SLICE_VIEWS[0], frame, None)
     if frame is not None:
-        lookAtImage(viewNode("vtkMRMLSliceNode", SLICE_VIEWS[0]), *_planeOfFrame(result, frame))
+        view = viewNode("vtkMRMLSliceNode", SLICE_VIEWS[0])
+        lookAtImage(view, *_planeOfFrame(result, frame))
+        # its black border would hide the frames in 3D
+        view.SetSliceVisible(CARDS not in result.more)
     chart = result.more.get(CHART)
     viewNode("vtkMRMLPlotViewNode", PLOT_VIEW).SetPlotChartNodeID(
         chart.GetID() if chart is not None else None

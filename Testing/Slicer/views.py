@@ -113,16 +113,21 @@ class _Window:
         self.group.Initialize(factory, self.renderer)
 
     def picture(self) -> np.ndarray:
-        self.window.Render()
-        grab = vtk.vtkWindowToImageFilter()
-        grab.SetInput(self.window)
-        grab.ReadFrontBufferOff()
-        grab.SetInputBufferTypeToRGB()
-        grab.Update()
-        columns, rows, _ = grab.GetOutput().GetDimensions()
-        values = vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars())
-        # VTK's first row is the lowest
-        return values.reshape(rows, columns, -1)[::-1].copy()
+        return grabbed(self.window)
+
+
+def grabbed(window: vtk.vtkRenderWindow) -> np.ndarray:
+    """(rows, columns, 3) uint8 of a window that nobody sees."""
+    window.Render()
+    grab = vtk.vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.SetInputBufferTypeToRGB()
+    grab.Update()
+    columns, rows, _ = grab.GetOutput().GetDimensions()
+    values = vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars())
+    # VTK's first row is the lowest
+    return values.reshape(rows, columns, -1)[::-1].copy()
 
 
 def _factories() -> tuple:
