@@ -25,6 +25,8 @@ def createOnDetector(source: RadiographSource, camera: Camera, name: str) -> sli
     node = source.image()
     node.SetName(name)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(camera.ras_from_ijk))
+    # a copy of a radiograph comes and goes with the CT's result, also where steps are undone
+    node.SetUndoEnabled(source.volume.GetUndoEnabled())
     node = slicer.mrmlScene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     showLike(source.volume, node)

@@ -45,6 +45,37 @@ def an_empty_scene():
             slicer.mrmlScene.RemoveNode(node)
 
 
+@pytest.fixture
+def a_scene_that_can_undo():
+    """As with undoing switched on in Slicer's settings: nodes of these classes take part."""
+    scene, defaults = slicer.mrmlScene, []
+    for name in (
+        "vtkMRMLScalarVolumeNode",
+        "vtkMRMLLinearTransformNode",
+        "vtkMRMLTableNode",
+        "vtkMRMLTextNode",
+        "vtkMRMLModelNode",
+        "vtkMRMLSequenceNode",
+        "vtkMRMLSequenceBrowserNode",
+        "vtkMRMLPlotChartNode",
+        "vtkMRMLPlotSeriesNode",
+    ):
+        default = scene.GetDefaultNodeByClass(name)
+        if default is None:
+            default = scene.CreateNodeByClass(name)
+            default.UnRegister(None)
+            scene.AddDefaultNode(default)
+        default.SetUndoEnabled(True)
+        defaults.append(default)
+    scene.SetUndoOn()
+    yield scene
+    scene.SetUndoOff()
+    scene.ClearUndoStack()
+    scene.ClearRedoStack()
+    for default in defaults:
+        default.SetUndoEnabled(False)
+
+
 @pytest.fixture(autouse=True)
 def no_error_in_a_callback(monkeypatch):
     """VTK and Qt print what their callbacks raise and go on; a test must not."""

@@ -216,25 +216,6 @@ def test_a_slice_cannot_be_its_own_atlas():
         FetalSliceRequest(SliceSource(volume), atlas=AtlasInScene(volume)).check()
 
 
-@pytest.fixture
-def a_scene_that_can_undo():
-    """As with undoing switched on in Slicer's settings: nodes of these classes take part."""
-    scene, defaults = slicer.mrmlScene, []
-    for name in ("vtkMRMLScalarVolumeNode", "vtkMRMLLinearTransformNode"):
-        default = scene.CreateNodeByClass(name)
-        default.UnRegister(None)
-        default.SetUndoEnabled(True)
-        scene.AddDefaultNode(default)
-        defaults.append(default)
-    scene.SetUndoOn()
-    yield scene
-    scene.SetUndoOff()
-    scene.ClearUndoStack()
-    scene.ClearRedoStack()
-    for default in defaults:
-        default.SetUndoEnabled(False)
-
-
 def test_a_registration_is_one_step_to_undo(a_scene_that_can_undo, logic, a_phantom):
     volume = sliceVolume()
     logic.startRegistration(sliceRequest(a_phantom, volume))

@@ -365,35 +365,6 @@ def test_any_one_output_may_be_left_out_but_not_all(a_triplet_tab, box):
     assert "No output is chosen" in ui.registerButton.toolTip
 
 
-@pytest.fixture
-def a_scene_that_can_undo():
-    scene, defaults = slicer.mrmlScene, []
-    for name in (
-        "vtkMRMLScalarVolumeNode",
-        "vtkMRMLLinearTransformNode",
-        "vtkMRMLTableNode",
-        "vtkMRMLTextNode",
-        "vtkMRMLModelNode",
-        "vtkMRMLSequenceNode",
-        "vtkMRMLSequenceBrowserNode",
-        "vtkMRMLPlotChartNode",
-        "vtkMRMLPlotSeriesNode",
-    ):
-        default = scene.GetDefaultNodeByClass(name)
-        if default is None:
-            default = scene.CreateNodeByClass(name)
-            default.UnRegister(None)
-            scene.AddDefaultNode(default)
-        default.SetUndoEnabled(True)
-        defaults.append(default)
-    scene.SetUndoOn()
-    yield scene
-    scene.SetUndoOff()
-    scene.ClearUndoStack()
-    for default in defaults:
-        default.SetUndoEnabled(False)
-
-
 @pytest.mark.parametrize("kind", ["triplet", "sweep"])
 def test_a_registration_is_undone_at_once(a_scene_that_can_undo, us_frames, open_tab, kind):
     if kind == "triplet":
