@@ -34,8 +34,53 @@ class TrackedFrames:
     valid: np.ndarray
 
 
+class FrameSource:
+    """Frames in the scene. Base class of all that can be registered.
+
+    Attributes:
+        subject: the node that has the result.
+        reference: number of the frame that the others are brought to.
+    """
+
+    subject: slicer.vtkMRMLNode | None
+    reference = 0
+
+    @property
+    def shown(self) -> slicer.vtkMRMLVolumeNode | None:
+        """The image in the scene that masks are drawn on; None if there is none."""
+        return self.subject
+
+    def nodes(self) -> list[slicer.vtkMRMLNode | None]:
+        """What has to be in the scene."""
+        return [self.subject]
+
+    def check(self) -> None:
+        """Refuses what cannot be registered.
+
+        Raises:
+            InputError: what is missing or does not fit, and what to do.
+        """
+        raise NotImplementedError
+
+    def frames(self) -> np.ndarray:
+        """(N, rows, columns) or, in colour, (N, rows, columns, C)."""
+        raise NotImplementedError
+
+    def rasFromIjk(self) -> np.ndarray:
+        """(4, 4); own RAS [mm] of the reference frame from its index."""
+        return rasFromIjk(self.subject)
+
+    def times(self) -> np.ndarray | None:
+        """(N,) [s]; None where nobody told."""
+        return None
+
+    def tracked(self) -> TrackedFrames:
+        """What a tracker said."""
+        return TrackedFrames({}, np.ones(len(self.frames()), bool))
+
+
 @dataclass(frozen=True, eq=False)
-class Triplet:
+class Triplet(FrameSource):
     """Three images in the order of time; the middle one stays where it is.
 
     Attributes:
@@ -49,16 +94,10 @@ class Triplet:
     after: slicer.vtkMRMLVolumeNode | None
 
     reference = 1
-    """Number of the frame that the others are brought to."""
 
     @property
     def subject(self) -> slicer.vtkMRMLVolumeNode | None:
         """The node that has the result."""
-        return self.middle
-
-    @property
-    def shown(self) -> slicer.vtkMRMLVolumeNode | None:
-        """The image in the scene that masks are drawn on."""
         return self.middle
 
     def volumes(self) -> list[slicer.vtkMRMLVolumeNode]:
@@ -70,11 +109,7 @@ class Triplet:
         return self.volumes()
 
     def check(self) -> None:
-        """Refuses what are no three frames of one recording.
-
-        Raises:
-            InputError: what is missing or does not fit, and what to do.
-        """
+        """Refuses what are no three frames of one recording; see `FrameSource`."""
         for volume, role in zip(self.volumes(), _ROLES, strict=True):
             if volume is None or volume.GetScene() is None:
                 raise InputError(
@@ -91,21 +126,9 @@ class Triplet:
         """(3, rows, columns) or, in colour, (3, rows, columns, C)."""
         return np.stack([pixelsOf(volume)[0] for volume in self.volumes()])
 
-    def rasFromIjk(self) -> np.ndarray:
-        """(4, 4); own RAS [mm] of the middle frame from its index."""
-        return rasFromIjk(self.middle)
-
-    def times(self) -> np.ndarray | None:
-        """Nobody told."""
-        return None
-
-    def tracked(self) -> TrackedFrames:
-        """Without a tracker."""
-        return TrackedFrames({}, np.ones(LEAST_FRAMES, bool))
-
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(FrameSource):
     """A sequence of images, or a volume whose slices are the frames.
 
     Attributes:
@@ -113,9 +136,6 @@ class Sweep:
     """
 
     subject: slicer.vtkMRMLSequenceNode | slicer.vtkMRMLVolumeNode | None
-
-    reference = 0
-    """Number of the frame that the others are brought to."""
 
     @property
     def isSequence(self) -> bool:
@@ -136,16 +156,8 @@ class Sweep:
             numberedSlice(self.subject, number, f"{name} {number}", axis=2) for number in range(self._count())
         ]
 
-    def nodes(self) -> list[slicer.vtkMRMLNode | None]:
-        """What has to be in the scene."""
-        return [self.subject]
-
     def check(self) -> None:
-        """Refuses what is no sweep.
-
-        Raises:
-            InputError: what is missing or does not fit, and what to do.
-        """
+        """Refuses what is no sweep; see `FrameSource`."""
         if self.subject is None or self.subject.GetScene() is None:
             raise InputError("No sequence is chosen. Load one and choose it, or choose three frames.")
         name = self.subject.GetName()
@@ -207,9 +219,6 @@ class Sweep:
         if self.isSequence:
             return self.subject.GetNumberOfDataNodes()
         return self.subject.GetImageData().GetDimensions()[2]
-
-
-FrameSource = Triplet | Sweep
 
 
 def checkFrames(volumes: Sequence[slicer.vtkMRMLVolumeNode], names: Sequence[str]) -> None:

@@ -9,8 +9,7 @@ import slicer
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.jobs.us_angles import UsAnglesSettings
-from DeepRegistrationSlicer.FrameSource import TrackedFrames, checkFrames
-from DeepRegistrationSlicer.MrmlBridge import rasFromIjk
+from DeepRegistrationSlicer.FrameSource import FrameSource, checkFrames
 from DeepRegistrationSlicer.PixelSize import PixelSize
 from DeepRegistrationSlicer.Request import WrittenJob
 from DeepRegistrationSlicer.ResultLoader import readContent
@@ -20,8 +19,8 @@ from DeepRegistrationSlicer.UltrasoundResultLoader import UltrasoundWanted
 
 
 @dataclass(frozen=True, eq=False)
-class LiveFrames:
-    """The last three frames of an image node, held outside the scene; see `FrameSource`.
+class LiveFrames(FrameSource):
+    """The last three frames of an image node, held outside the scene.
 
     Attributes:
         subject: the image node.
@@ -31,21 +30,8 @@ class LiveFrames:
     subject: slicer.vtkMRMLVolumeNode | None
     last: tuple[np.ndarray, ...] = ()
 
-    @property
-    def shown(self) -> slicer.vtkMRMLVolumeNode | None:
-        """The image in the scene that masks are drawn on."""
-        return self.subject
-
-    def nodes(self) -> list[slicer.vtkMRMLNode | None]:
-        """What has to be in the scene."""
-        return [self.subject]
-
     def check(self) -> None:
-        """Refuses what is no image of one frame.
-
-        Raises:
-            InputError: what is missing or does not fit, and what to do.
-        """
+        """Refuses what is no image of one frame; see `FrameSource`."""
         if self.subject is None or self.subject.GetScene() is None:
             raise InputError("No image is chosen that frames arrive in. Choose one under Live.")
         checkFrames([self.subject], [f"'{self.subject.GetName()}'"])
@@ -53,18 +39,6 @@ class LiveFrames:
     def frames(self) -> np.ndarray:
         """(3, rows, columns), or in colour (3, rows, columns, C)."""
         return np.stack(self.last)
-
-    def rasFromIjk(self) -> np.ndarray:
-        """(4, 4); own RAS [mm] from index."""
-        return rasFromIjk(self.subject)
-
-    def times(self) -> None:
-        """Only the order counts."""
-        return
-
-    def tracked(self) -> TrackedFrames:
-        """Without a tracker."""
-        return TrackedFrames({}, np.ones(len(self.last), bool))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationSlicer.Choices import SliceChoice
@@ -13,9 +12,10 @@ from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
 from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf, sliceAxis
 from DeepRegistrationSlicer.PanelAtlas import PanelAtlas
-from DeepRegistrationSlicer.PanelFollow import Followed, PanelFollow
+from DeepRegistrationSlicer.PanelFollow import Followed
 from DeepRegistrationSlicer.PanelForms import PanelForm, setRowVisible
-from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
+from DeepRegistrationSlicer.PanelLivePage import PanelLivePage
+from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultLoader import WantedNodes
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
@@ -24,7 +24,7 @@ from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSl
 from DeepRegistrationSlicer.SliceSource import SliceSource
 
 
-class PanelFetalSlice(PanelPage, VTKObservationMixin):
+class PanelFetalSlice(PanelLivePage):
     """One tab; see `PanelPage`.
 
     Args:
@@ -35,27 +35,18 @@ class PanelFetalSlice(PanelPage, VTKObservationMixin):
     form = "FetalSlice"
     parts = {"FetalAtlas": "atlasPlace"}  # noqa: RUF012 - never changed
     pack = "fetalSlice"
-    showsIn3D = True
 
     def __init__(self, form: PanelForm, services: PanelServices) -> None:
-        PanelPage.__init__(self, form, services)
-        VTKObservationMixin.__init__(self)
-        self._shown: ResultNodes | None = None
-        self._atlas = PanelAtlas(form.ui)
         followed = Followed(
             self.request, _keyOf, self._follower, self.onFollowed, _("{rate:.1f} registrations per second")
         )
-        self._follow = PanelFollow(form.ui, services, followed)
+        super().__init__(form, services, followed)
+        self._atlas = PanelAtlas(form.ui)
         self.purpose = _("Find the slice in the atlas.")
         self.viewPurpose = _(
             "Show the slice in the atlas in 3D, and below it the slice beside the matching one of the atlas."
         )
         self.downloadButton = form.ui.downloadButton
-
-    @property
-    def isLive(self) -> bool:
-        """True while the slice is followed."""
-        return self._follow.isRunning
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen: an image of one slice, else the first."""
@@ -113,17 +104,12 @@ class PanelFetalSlice(PanelPage, VTKObservationMixin):
         parameters = self._services.parameters()
         source = _sourceOf(parameters.fetalSlice) if parameters is not None else None
         showSliceInAtlas(result, source.view if source is not None else None)
-        # the views go along when the user moves the slice by hand
-        self.removeObservers()
-        self._shown = result
-        if result.transform is not None:
-            event = slicer.vtkMRMLTransformNode.TransformModifiedEvent
-            self.addObserver(result.transform, event, self.onTransformModified)
+        self.goAlong(result)
 
-    def onTransformModified(self, caller: object, event: object) -> None:
-        """The slice was moved in the atlas: by hand, to its other pose, or because it is followed."""
+    def placeViews(self, result: ResultNodes) -> None:
+        """The slice was moved in the atlas."""
         if areShown():
-            placeViews(self._shown)
+            placeViews(result)
 
     def onFollowed(self, news: FollowNews, isFirst: bool) -> None:
         """The pose was found again; after the first time the views are the user's."""
@@ -131,18 +117,8 @@ class PanelFetalSlice(PanelPage, VTKObservationMixin):
             return
         if isFirst:
             self.show(news.result)
-        elif areShown():
-            placeViews(news.result)
-
-    def stopLive(self) -> None:
-        """Follows the slice no more."""
-        self._follow.stop()
-
-    def cleanup(self) -> None:
-        """The scene is closed, or the panel destroyed: hears of nodes no more."""
-        self._follow.stop()
-        self.removeObservers()
-        self._shown = None
+        else:
+            self.placeViews(news.result)
 
     def _follower(self, request: FetalSliceRequest, onNews: Callable[[FollowNews], None]) -> SliceFollower:
         return SliceFollower(self._services.logic, request, onNews, self._services.progress.show)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from DeepRegistrationLib.jobs.us_angles import UsAnglesSettings
 from DeepRegistrationSlicer.Choices import FramesChoice, PixelSizeChoice
 from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.FrameSource import LEAST_FRAMES, FrameSource, Sweep, Triplet
 from DeepRegistrationSlicer.LiveFrames import LiveFrames, LiveRequest
-from DeepRegistrationSlicer.PanelFollow import Followed, PanelFollow
+from DeepRegistrationSlicer.PanelFollow import Followed
 from DeepRegistrationSlicer.PanelForms import PanelForm, setRowVisible
-from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
+from DeepRegistrationSlicer.PanelLivePage import PanelLivePage
+from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, UltrasoundParameters
 from DeepRegistrationSlicer.PixelSize import PixelSize
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
@@ -39,7 +39,7 @@ _ROWS = {
 """Rows of the form that belong to a choice."""
 
 
-class PanelUltrasound(PanelPage, VTKObservationMixin):
+class PanelUltrasound(PanelLivePage):
     """One tab; see `PanelPage`.
 
     Args:
@@ -49,17 +49,8 @@ class PanelUltrasound(PanelPage, VTKObservationMixin):
 
     form = "Ultrasound"
     pack = "ultrasound"
-    showsIn3D = True
 
     def __init__(self, form: PanelForm, services: PanelServices) -> None:
-        PanelPage.__init__(self, form, services)
-        VTKObservationMixin.__init__(self)
-        self._shown: ResultNodes | None = None
-        self._follower: UltrasoundFollower | None = None
-        self.purpose = _("Find how far each frame is turned and shifted against its neighbours.")
-        self.viewPurpose = _(
-            "Show three frames over each other, or the frames of a sweep in 3D with the plot of their angles."
-        )
         followed = Followed(
             self.liveRequest,
             lambda request: request.key(),
@@ -67,12 +58,12 @@ class PanelUltrasound(PanelPage, VTKObservationMixin):
             self.onFollowed,
             _("{rate:.1f} frames per second, {dropped} left out"),
         )
-        self._follow = PanelFollow(form.ui, services, followed)
-
-    @property
-    def isLive(self) -> bool:
-        """True while new frames are followed."""
-        return self._follow.isRunning
+        super().__init__(form, services, followed)
+        self._follower: UltrasoundFollower | None = None
+        self.purpose = _("Find how far each frame is turned and shifted against its neighbours.")
+        self.viewPurpose = _(
+            "Show three frames over each other, or the frames of a sweep in 3D with the plot of their angles."
+        )
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen: a sequence of images, else three flat images."""
@@ -122,17 +113,12 @@ class PanelUltrasound(PanelPage, VTKObservationMixin):
     def show(self, result: ResultNodes) -> None:
         """Shows the frames, and the plot of a sweep."""
         showUltrasound(result)
-        # the view goes along when the sweep is played
-        self.removeObservers()
-        self._shown = result
-        if result.transform is not None and isSweep(result):
-            event = slicer.vtkMRMLTransformNode.TransformModifiedEvent
-            self.addObserver(result.transform, event, self.onTransformModified)
+        self.goAlong(result)
 
-    def onTransformModified(self, caller: object, event: object) -> None:
+    def placeViews(self, result: ResultNodes) -> None:
         """Another frame of the sweep is shown."""
-        if areSweepViewsShown():
-            placeFrameView(self._shown)
+        if areSweepViewsShown() and isSweep(result):
+            placeFrameView(result)
 
     def onFollowed(self, news: FollowNews, isFirst: bool) -> None:
         """A new frame was registered."""
@@ -146,16 +132,6 @@ class PanelUltrasound(PanelPage, VTKObservationMixin):
         self._ui.liveAnglesLabel.text = _("{newest}, <b>{sum:+.2f}</b> degrees since the first.").format(
             newest=newest[0].upper() + newest[1:], sum=angles.toFirst
         )
-
-    def stopLive(self) -> None:
-        """Follows no more."""
-        self._follow.stop()
-
-    def cleanup(self) -> None:
-        """The scene is closed, or the panel destroyed: hears of nodes no more."""
-        self._follow.stop()
-        self.removeObservers()
-        self._shown = None
 
     def _makeFollower(self, request: LiveRequest, onNews: Callable[[FollowNews], None]) -> UltrasoundFollower:
         self._ui.liveAnglesLabel.text = _("Waiting for {count} frames...").format(count=LEAST_FRAMES)

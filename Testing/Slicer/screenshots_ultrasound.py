@@ -16,6 +16,7 @@ from Testing.Slicer.host import application  # noqa: E402 - it needs the path ab
 
 application.boot()
 
+import qt  # noqa: E402
 import slicer  # noqa: E402
 
 _SWEEP, _CONFIGURATION = "BoneUltrasound_L14.igs.mha", "BoneUltrasound_L14_config.xml"
@@ -24,7 +25,7 @@ _HEADER_BYTES = 200_000
 _SHOWN = 12
 _WIDTH, _HEIGHT = 460, 600
 _GAP = 4
-_THREE_D, _FRAME, _PLOT = (620, 764), (480, 400), (480, 360)
+_THREE_D, _FRAME, _PLOT = (500, 624), (400, 320), (400, 300)
 
 
 def loadSweep(file: Path):
@@ -55,9 +56,10 @@ def saveSweep(result, views: tuple, path: Path) -> None:
 
     threeD, frame = views
     right = [frame.picture(), _white((_GAP, _FRAME[0])), chartPicture(result.more["chart"], _PLOT)]
-    savePicture(
-        np.concatenate([threeD.picture(), _white((_THREE_D[1], _GAP)), np.concatenate(right)], axis=1), path
-    )
+    picture = [threeD.picture(), _white((_THREE_D[1], _GAP)), np.concatenate(right)]
+    savePicture(np.concatenate(picture, axis=1), path)
+    # speckle in all colours makes large files
+    qt.QImage(str(path)).convertToFormat(qt.QImage.Format_Indexed8).save(str(path))
 
 
 def _views():
