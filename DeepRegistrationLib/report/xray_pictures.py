@@ -13,6 +13,7 @@ from DeepRegistrationLib.report.canvas import FAINT, TEXT, Board
 from DeepRegistrationLib.report.convergence import convergence_pictures
 from DeepRegistrationLib.report.edge_lines import edge_lines
 from DeepRegistrationLib.report.picture import Picture
+from DeepRegistrationLib.report.radiograph_panels import grey, resized, with_lines
 from DeepRegistrationLib.report.xray_stand import BONE_HU, stand_picture
 from DeepRegistrationLib.workflows.xray_result import XrayCtResult, XrayView
 
@@ -100,7 +101,7 @@ def _view_picture(result: XrayCtResult, view: XrayView, number: int) -> Picture:
         (result.world_from_ct, "after", _AFTER),
     )
     overlays = [
-        (f"bone edges {word}", _with_lines(cell.radiograph, _lines(result, cell, pose), colour))
+        (f"bone edges {word}", with_lines(cell.radiograph, _lines(result, cell, pose), colour))
         for pose, word, colour in (start, answer)
     ]
     letters = _letters(view.camera_from_ct)
@@ -133,28 +134,14 @@ def _cell(view: XrayView) -> _Cell:
     rows, columns = view.radiograph.camera.shape_px
     scale = _CELL_PX / max(rows, columns)
     size = (max(2, round(columns * scale)), max(2, round(rows * scale)))
-    used = _resized(view.radiograph.used().float(), size) > 0.99
-    radiograph = _grey(_resized(view.radiograph.values, size), used)
+    used = resized(view.radiograph.used().float(), size) > 0.99
+    radiograph = grey(resized(view.radiograph.values, size), used)
     return _Cell(
         view.radiograph.camera.resized(size),
         used,
         radiograph * np.where(used, 1.0, 0.35),
-        *(_grey(_resized(drr, size), used) for drr in (view.drr_start, view.drr)),
+        *(grey(resized(drr, size), used) for drr in (view.drr_start, view.drr)),
     )
-
-
-def _resized(values: torch.Tensor, size_px: tuple[int, int]) -> np.ndarray:
-    """(rows, columns) of another size; columns, rows are given."""
-    image = values.detach().cpu().float()[None, None]
-    resized = torch.nn.functional.interpolate(image, size=size_px[::-1], mode="bilinear", antialias=True)
-    return resized[0, 0].numpy()
-
-
-def _grey(values: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Values as grey, 0 to 1, by robust percentiles of what is used."""
-    seen = values[used] if used.any() else values.ravel()
-    low, high = np.percentile(seen, (1, 99.7))
-    return np.clip((values - low) / max(high - low, 1e-12), 0, 1)
 
 
 def _lines(result: XrayCtResult, cell: _Cell, pose: np.ndarray) -> np.ndarray:
@@ -169,12 +156,6 @@ def _lines(result: XrayCtResult, cell: _Cell, pose: np.ndarray) -> np.ndarray:
     for group in groups:
         lines |= outline(silhouette(result.labels, cell.camera, pose, group, settings)).cpu()
     return lines.numpy()
-
-
-def _with_lines(grey: np.ndarray, lines: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
-    picture = np.repeat(grey[..., None], 3, axis=2)
-    picture[lines] = colour
-    return picture
 
 
 def _checkerboard(cell: _Cell) -> np.ndarray:
