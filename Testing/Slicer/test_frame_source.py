@@ -86,7 +86,7 @@ def test_a_sequence_of_transforms_by_another_name_is_no_tool():
 
 
 def test_a_frame_that_the_tracker_missed_is_not_valid():
-    """The tool has poses at the first and third frame only, with times of three digits as Slicer saves them."""
+    """The tool has poses at the first and third frame; times have three digits, as Slicer saves them."""
     sequence = timed(1 / 15, count=3)
     play(sequence, "Browser")
     poses = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "ProbeToTracker")
