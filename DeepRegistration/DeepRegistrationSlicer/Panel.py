@@ -71,7 +71,12 @@ class Panel(VTKObservationMixin):
         self.forms: dict[JobChoice, PanelForm] = {}
         self.pages: dict[JobChoice, PanelPage] = {}
         services = PanelServices(
-            logic, self._progress, lambda: self._parameters, self._attempt, self._showState
+            logic,
+            self._progress,
+            lambda: self._parameters,
+            self._attempt,
+            self._showState,
+            lambda: self._attempt(self._register),
         )
         for job in JobChoice:
             form = PanelForm(load, PAGES[job].form, PAGES[job].parts, PAGES[job].repeats)

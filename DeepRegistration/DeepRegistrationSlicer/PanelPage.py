@@ -27,6 +27,7 @@ class PanelServices:
         parameters: the user's choices; None while the panel is not bound to them.
         attempt: does what the user asked for; says in the panel what went wrong. True if nothing did.
         refresh: shows buttons and result as they are now.
+        register: registers by the choices, as the button does.
     """
 
     logic: RegistrationLogic
@@ -34,6 +35,7 @@ class PanelServices:
     parameters: Callable[[], RegistrationParameters | None]
     attempt: Callable[[Callable[[], None]], bool]
     refresh: Callable[[], None]
+    register: Callable[[], None]
 
 
 class PanelPage:

@@ -14,15 +14,18 @@ from DeepRegistrationSlicer.Choices import CancelChoice, XrayMethodChoice
 from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.PanelFollow import Followed, PanelFollow
 from DeepRegistrationSlicer.PanelForms import PanelForm
+from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.PanelRadiograph import PanelRadiograph, sourceOf
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SampleFetch import SampleFetch
 from DeepRegistrationSlicer.XrayCtRequest import LIVE_FOLDER, XrayCtRequest
 from DeepRegistrationSlicer.XrayFollower import XrayFollower
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayPoseWatch import XrayPoseWatch
 from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, shownOf
+from DeepRegistrationSlicer.XraySample import loadXraySample, xraySample
 from DeepRegistrationSlicer.XrayStage import XrayStage
 from DeepRegistrationSlicer.XrayStartPose import areHandlesShown, hideHandles, makeMovable
 from DeepRegistrationSlicer.XrayViews import setOverlayOpacity, showXray
@@ -62,7 +65,11 @@ class PanelXrayCt(PanelPage):
         )
         self._follow = PanelFollow(form.ui, services, followed)
         self._watch: XrayPoseWatch | None = None
+        self._fetch: SampleFetch | None = None
         form.ui.moveButton.clicked.connect(self.onMoveButton)
+        form.ui.sampleButton.clicked.connect(self.onSampleButton)
+        self._sampleText = form.ui.sampleButton.text
+        form.ui.sampleButton.toolTip = _sampleInWords(form.ui.sampleButton.toolTip)
         form.ui.overlayOpacitySlider.valueChanged.connect(lambda percent: setOverlayOpacity(percent / 100))
 
     @property
@@ -122,6 +129,8 @@ class PanelXrayCt(PanelPage):
         for name in ("measureSelector", "searchRotationSpinBox", "searchTranslationSpinBox"):
             getattr(self._ui, name).enabled = isSearch
         self._ui.candidatesSpinBox.enabled = isSearch
+        self._ui.sampleButton.text = _("Stop the download") if self._fetch is not None else self._sampleText
+        self._ui.sampleButton.enabled = self._watch is None
         self._ui.moveButton.enabled = chosen.ct is not None and self._watch is None
         self._ui.moveButton.checked = areHandlesShown(chosen.ct)
         self._follow.update(parameters)
@@ -139,6 +148,26 @@ class PanelXrayCt(PanelPage):
             hideHandles(chosen.ct)
         else:
             makeMovable(chosen.ct, chosen.bones)
+        self._services.refresh()
+
+    def onSampleButton(self) -> None:
+        """Downloads the sample, loads and registers it; or stops the download."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+            return
+        self._services.progress.begin(_("Downloading the sample..."))
+        self._fetch = SampleFetch(xraySample(), self._services.progress.show, self.onSampleThere)
+        self._services.refresh()
+
+    def onSampleThere(self, problem: str | None) -> None:
+        """The download has ended: with an empty text, a problem, or None where it was stopped."""
+        self._fetch = None
+        parameters = self._services.parameters()
+        self._services.progress.end(problem or "", Tone.PROBLEM if problem else Tone.PLAIN)
+        if problem == "" and parameters is not None:
+            if self._services.attempt(lambda: loadXraySample(parameters.xrayCt)):
+                self._services.register()
+            return
         self._services.refresh()
 
     def onFollowed(self, news: FollowNews, isFirst: bool) -> None:
@@ -169,6 +198,8 @@ class PanelXrayCt(PanelPage):
     def cleanup(self) -> None:
         """The scene is closed, or the panel destroyed: hears of nodes no more."""
         self._follow.stop()
+        if self._fetch is not None:
+            self._fetch.cancel()
 
     def _follower(self, request: XrayCtRequest, onNews: Callable[[FollowNews], None]) -> XrayFollower:
         return XrayFollower(self._services.logic, request, lambda: self._stage(request), onNews)
@@ -180,3 +211,11 @@ class PanelXrayCt(PanelPage):
 
     def _opacity(self) -> float:
         return self._ui.overlayOpacitySlider.value / 100
+
+
+def _sampleInWords(text: str) -> str:
+    """What the button does, with size, licence and source of what it brings."""
+    sample = xraySample()
+    return _(
+        "{text} {size:.1f} MB, {licence}, from {source}; kept in the data folder of your account."
+    ).format(text=text, size=sample.size_bytes / 1e6, licence=sample.licence, source=sample.source)

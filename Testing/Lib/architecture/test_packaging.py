@@ -8,7 +8,7 @@ import pytest
 import DeepRegistrationLib
 from Testing.Lib.architecture.source_tree import LIBRARY, MODULE, ROOT, cmake_list
 
-SHIPPED_RESOURCES = {".ui", ".png", ".svg", ".json", ".txt", ".safetensors", ".qss"}
+SHIPPED_RESOURCES = {".ui", ".png", ".svg", ".json", ".txt", ".safetensors", ".qss", ".nrrd"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
