@@ -31,6 +31,9 @@ def write_wrist_report(trials: Sequence[WristTrial], output: Path) -> Path:
         _INTRODUCTION,
         _case_table(trials, cases),
     ]
+    for frame in in_order(frame for _, frame in cases):
+        if (output / moment_name(frame)).is_file():
+            sections.append(f"![all bones, frame {frame}]({moment_name(frame)})")
     for bone, frame in cases:
         files = [picture_name(bone, frame, view) for view in (1, 2)]
         sections += [
@@ -46,6 +49,25 @@ def write_wrist_report(trials: Sequence[WristTrial], output: Path) -> Path:
 def picture_name(bone: str, frame: int, view: int) -> str:
     """File of the picture of the best answer of both views."""
     return f"wrist_{bone}_{frame}_view{view}.png"
+
+
+def moment_name(frame: int) -> str:
+    """File of the picture of all bones at a moment."""
+    return f"wrist_frame_{frame}.png"
+
+
+def best_answers(trials: Sequence[WristTrial], frame: int) -> dict[str, np.ndarray]:
+    """Bone -> pose (4, 4) of the most confident answer of both views at a moment."""
+    found = {}
+    for bone in in_order(trial.bone for trial in trials):
+        best = _best([trial for trial in trials if (trial.bone, trial.frame) == (bone, frame)])
+        if best is not None and best.world_from_bone:
+            found[bone] = matrix_of(best.world_from_bone)
+    return found
+
+
+def _best(trials: Sequence[WristTrial]) -> WristTrial | None:
+    return max((t for t in trials if t.views == BOTH), key=lambda t: t.confidence, default=None)
 
 
 _INTRODUCTION = (
@@ -67,7 +89,7 @@ def _case_table(trials: Sequence[WristTrial], cases: Sequence[tuple[str, int]]) 
     rows = []
     for bone, frame in cases:
         of_case = [trial for trial in trials if (trial.bone, trial.frame) == (bone, frame)]
-        best = max((t for t in of_case if t.views == BOTH), key=lambda t: t.confidence, default=None)
+        best = _best(of_case)
         for views in in_order(trial.views for trial in of_case):
             chosen = [trial for trial in of_case if trial.views == views]
             rows.append([bone, str(frame), views, str(len(chosen)), *_cells(chosen, best)])

@@ -25,7 +25,13 @@ from DeepRegistrationLib.evaluation.wrist_images import (
     read_bone,
     read_views,
 )
-from DeepRegistrationLib.evaluation.wrist_report import picture_name, write_wrist_report
+from DeepRegistrationLib.evaluation.wrist_picture import moment_picture
+from DeepRegistrationLib.evaluation.wrist_report import (
+    best_answers,
+    moment_name,
+    picture_name,
+    write_wrist_report,
+)
 from DeepRegistrationLib.evaluation.wrist_trials import WristTrial
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.volume import Volume
@@ -108,6 +114,12 @@ def run_wrist_study(
                 _keep_pictures(result, trial, file.trials, output)
             file.add(trial)
             done += 1
+    for frame in {frame for _, frame in settings.cases}:
+        best = best_answers(file.trials, frame)
+        if len(best) > 1:
+            bones = {bone: (read_bone(data, bone)[1], pose) for bone, pose in best.items()}
+            picture = moment_picture(read_views(data, frame), bones)
+            (output / moment_name(frame)).write_bytes(picture)
     return write_wrist_report(file.trials, output)
 
 

@@ -1,22 +1,27 @@
 """The study of the real wrist: its images are read as they are meant, its table says what its trials say."""
 
 import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.evaluation.outline_distance import moved_outline_distance_mm, outline_distance_mm
 from DeepRegistrationLib.evaluation.trials import matrix_text
 from DeepRegistrationLib.evaluation.wrist_images import PLACED, read_bone, read_views
+from DeepRegistrationLib.evaluation.wrist_picture import COLOURS, moment_picture
 from DeepRegistrationLib.evaluation.wrist_report import picture_name, write_wrist_report
 from DeepRegistrationLib.evaluation.wrist_trials import WristTrial
 from DeepRegistrationLib.evaluation.xray_wrist_study import TRIALS_FILE, WristStudySettings, run_wrist_study
 from DeepRegistrationLib.geometry.camera import check_rigid
+from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
 from Testing.Lib.pictures import rigid
+from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
 WRIST = Path(__file__).resolve().parents[4] / "shared" / "data" / "xray" / "autoscoper-wrist"
 needs_images = pytest.mark.skipif(
@@ -61,6 +66,23 @@ def test_answers_are_compared_with_the_best_one_of_both_views(tmp_path):
     assert f"| radius | 2 | 1+2 | 2 | 2 | {outlines} | 2 of 2 | 0.50 | 0.25 | 20.00 |" in text
     assert f"| radius | 2 | 1 | 2 | 0 | {outlines} | 0 of 2 | 30.00 | 8.00 | 20.00 |" in text
     assert text.count("![") == 1
+
+
+def test_all_bones_of_a_moment_are_drawn_where_they_were_found():
+    case = a_case((a_camera(20.0, -10.0, 96), a_camera(80.0, 5.0, 96)), voxel_mm=4.0)
+    # bones have their origin in the middle, as the CTs of the wrist do
+    about = np.eye(4)
+    about[:3, 3] = MIDDLE
+    geometry = case.labels.geometry.moved(np.linalg.inv(about))
+    bones = {
+        str(value): (Volume((case.labels.values == value).int(), geometry, "bone"), about) for value in (1, 2)
+    }
+    image = np.asarray(Image.open(io.BytesIO(moment_picture(case.radiographs, bones))).convert("RGB"))
+    for colour in COLOURS[:2]:
+        painted = (np.abs(image / 255 - colour).max(-1) < 0.02).nonzero()
+        # lines in the lower row only
+        assert len(painted[0]) > 100
+        assert painted[0].min() > image.shape[0] / 2
 
 
 def test_a_missing_ct_is_named(tmp_path):
