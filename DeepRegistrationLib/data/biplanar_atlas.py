@@ -117,7 +117,12 @@ def prepare_atlas(ct: Volume, labels: Volume) -> BendableAtlas:
         at_end |= ijk[..., axis] < near if side == 0 else ijk[..., axis] > float(last[axis]) - near
     values = sample(ct.values.float()[None, None], inside[None], padding="border")[0, 0]
     numbers = sample(labels.values[None, None], inside[None], "nearest", "border")[0, 0]
-    return BendableAtlas(Volume(values, larger, ct.name), Volume(numbers, larger, labels.name), _CONTINUED_MM)
+    return BendableAtlas(
+        Volume(values, larger, ct.name),
+        Volume(numbers, larger, labels.name),
+        _CONTINUED_MM,
+        Volume(numbers * at_end, larger, "ends of the bone"),
+    )
 
 
 def averaged(values: torch.Tensor, geometry: VolumeGeometry, grid: VolumeGeometry) -> torch.Tensor:

@@ -77,7 +77,7 @@ def build_shape_model(
         found = fit_labels(here, there, bent, flow_grid, watch=watch)
         stretches.append(_stretch(bent, found))
         coefficients.append(bent.coefficients(found).detach().float())
-    return _principal(free.control, torch.stack(stretches), torch.stack(coefficients))
+    return principal_modes(free.control, torch.stack(stretches), torch.stack(coefficients))
 
 
 def write_shape_model(model: DeformationModel, path: Path) -> None:
@@ -140,10 +140,19 @@ def _stretch(bent: AtlasMap, numbers: DeformationNumbers) -> torch.Tensor:
     return (bent.model.stretch_mean.double() + root @ numbers.stretch).detach().float()
 
 
-def _principal(
+def principal_modes(
     control: VolumeGeometry, stretches: torch.Tensor, coefficients: torch.Tensor
 ) -> DeformationModel:
-    """Mean and modes; what the modes leave tells how far shapes go beyond them."""
+    """Mean and modes of deformations.
+
+    Args:
+        control: control points of the velocities.
+        stretches: (S, 6); logarithmic stretch of each patient.
+        coefficients: (S, k, j, i, 3); spline coefficients of each patient's velocity [mm, RAS].
+
+    Returns:
+        Model; what its modes leave tells how far shapes go beyond them.
+    """
     count = len(coefficients)
     mean, stretch_mean = coefficients.mean(0), stretches.mean(0)
     rows = (coefficients - mean).flatten(1).double()

@@ -72,10 +72,26 @@ def make_biplanar_case(pair: CtPair, setup: BiplanarSetup, seed: int) -> Biplana
         image = image + _C_ARM.noise * torch.randn(image.shape, generator=generator)
         shadow = silhouette(labels, camera, None, None, settings)
         masked = setup is not BiplanarSetup.NO_MASKS
-        taken = Radiograph(image * shadow if masked else image, camera, None, f"view {number}")
+        field = _collimated(labels, camera, settings)
+        taken = Radiograph(image * shadow if masked else image, camera, field, f"view {number}")
         radiographs.append(replace(taken, camera=paper_camera(told_deg, ct.geometry.centre_ras)))
         shadows.append(shadow if masked else None)
     return BiplanarCase(ct, labels, tuple(radiographs), tuple(shadows), tuple(angles.tolist()))
+
+
+def _collimated(labels: Volume, camera: Camera, settings: ProjectionSettings) -> torch.Tensor:
+    """(rows, columns) bool; all rows above the end of the CT: what it does not show is kept off the detector.
+
+    A real radiograph shows the shaft as far as its field reaches.
+    """
+    lowest = int(torch.nonzero(labels.values.flatten(1).any(1))[0])  # k grows towards the head
+    last = torch.zeros_like(labels.values, dtype=torch.float32)
+    last[lowest] = 1
+    reached = (project_volume(labels.with_values(last), camera, None, settings) > 0).any(1)
+    field = torch.ones(camera.shape_px, dtype=torch.bool)
+    if bool(reached.any()):
+        field[int(torch.nonzero(reached)[0]) :] = False  # rows grow towards the feet
+    return field
 
 
 def paper_camera(primary_deg: float, isocenter_ras: np.ndarray) -> Camera:

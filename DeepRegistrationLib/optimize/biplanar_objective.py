@@ -26,6 +26,9 @@ _LEAST_SHARE = 0.33
 """Voxels blur the surface of the bone; rays that touch the blur only would make its shadow too large. Shares
 below the least one are none, and a pixel is about two thirds of a shadow where the rest is 2 mm thick. Set so
 that the atlas's own shadow has the right size at voxels of 2 to 4 mm."""
+_PRICES = {"pose": 0.01}
+"""Where the bone lies costs next to nothing: else a camera that may be corrected would take over a part of
+what is the bone's own turn and shift. All other blocks cost one."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ class BiplanarObjective:
         """
         bends = bool({"modes", "local"} & set(free)) or bool(numbers.modes.any() or numbers.local.any())
         displacement = self.displacement(numbers) if bends or self.bent.model.mean.any() else None
-        total = 0.5 * sum(numbers.blocks()[name].square().sum() for name in free)
+        total = 0.5 * sum(_PRICES.get(name, 1.0) * numbers.blocks()[name].square().sum() for name in free)
         images = self.images(numbers, displacement)
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
             total = total + self._weights.edges * (1 - edge_correlation(bone, target)).double().cpu()

@@ -12,10 +12,9 @@ import torch
 
 from DeepRegistrationLib.data.biplanar_atlas import BendableAtlas, prepare_atlas
 from DeepRegistrationLib.device import describe_device, torch_device
-from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.jacobian_range import jacobian_range
 from DeepRegistrationLib.images.resample import warp
-from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings
+from DeepRegistrationLib.jobs.biplanar import BiplanarSettings
 from DeepRegistrationLib.progress import Report, StageProgress, keep_going
 from DeepRegistrationLib.workflows.biplanar_confidence import BiplanarEvidence, judge
 from DeepRegistrationLib.workflows.biplanar_methods import POSE, SHAPE, START, FoundShape, find_shape
@@ -182,11 +181,3 @@ def _warnings(inputs: BiplanarInputs, atlas: BendableAtlas, settings: BiplanarSe
             f"The views are {angle:.0f} degrees apart only; depth and shape along the beams stay uncertain."
         )
     return tuple(warnings)
-
-
-def network_is_missing(method: BiplanarMethod) -> InputError:
-    """What a method that needs a network says while there are no weights."""
-    return InputError(
-        f"The method '{method}' needs the network biplanar-net, whose weights are not installed. Choose auto "
-        "or optimize, which need none."
-    )

@@ -8,6 +8,7 @@ import torch
 
 from DeepRegistrationLib.data.biplanar_atlas import BendableAtlas
 from DeepRegistrationLib.data.biplanar_shape_model import FLOW_MM, control_grid
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings
 from DeepRegistrationLib.optimize.biplanar_fit import BiplanarFit, FitLevel, FitStage, fit_atlas
@@ -30,6 +31,12 @@ _STARTS = 24
 _LOCAL_MM = 6.0
 """Standard deviation of the coefficients beyond the modes of a model [mm]. Set on the validation subject,
 whose femur no mode has seen."""
+
+_NO_WEIGHTS = (
+    "The method '{}' needs the network biplanar-net, whose weights are not installed. Choose auto or "
+    "optimize, which need none."
+)
+_WITHOUT_NETWORK = "The network biplanar-net is not installed: the shape was found without it."
 
 Advance = Callable[[float, str, np.ndarray | None], None]
 """Told the fraction done, the stage and the pose so far (world from atlas); raises to stop."""
@@ -72,6 +79,8 @@ def find_shape(
         device: where to compute.
         advance: follows and can stop.
     """
+    if settings.method is BiplanarMethod.NETWORK:
+        raise InputError(_NO_WEIGHTS.format(settings.method))
     model, notes = _model(inputs, atlas, settings)
     grids = [atlas.grid(_COARSE_MM), atlas.grid(_FINE_MM)]
     channels = [atlas.channels(grid, device) for grid in grids]
@@ -127,7 +136,7 @@ def _model(
     inputs: BiplanarInputs, atlas: BendableAtlas, settings: BiplanarSettings
 ) -> tuple[DeformationModel, tuple[str, ...]]:
     """The shape model; one that knows smoothness only where none was given."""
-    notes = ()
+    notes = (_WITHOUT_NETWORK,) if settings.method is BiplanarMethod.AUTO else ()
     if inputs.model is None:
         if settings.method is BiplanarMethod.SDM:
             notes = (

@@ -28,7 +28,7 @@ from DeepRegistrationLib.workflows.biplanar_targets import (
     where_shadows_count,
 )
 
-_FIELD_MM = 2.5
+_FIELD_MM = 2.0
 """Voxels of the saved fields. Both are interpolated linearly between voxels: the finer, the better one undoes
 the other."""
 _POLISHING = 3
