@@ -124,6 +124,10 @@ class DeepRegistrationTest(ScriptedLoadableModuleTest):
         """A synthetic body and two views of it."""
         self._checkJob(JobKind.XRAY_CT, angleDeg=0.5, distanceMm=0.5)
 
+    def test_ultrasound_frames_are_turned_onto_each_other(self) -> None:
+        """Three synthetic frames."""
+        self._checkJob(JobKind.US_ANGLES, angleDeg=0.1, distanceMm=0.1)
+
     def _checkJob(self, job: JobKind, angleDeg: float, distanceMm: float) -> None:
         missing = missingRequirements()
         if missing:

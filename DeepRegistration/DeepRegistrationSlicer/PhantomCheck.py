@@ -13,15 +13,19 @@ from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
 from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod, UsAnglesSettings
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationSlicer.AtlasSource import AtlasByAge
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
 from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest
+from DeepRegistrationSlicer.FrameSource import Triplet
 from DeepRegistrationSlicer.Logic import RegistrationLogic
-from DeepRegistrationSlicer.MrmlBridge import loadVolume, matrixOf
+from DeepRegistrationSlicer.MrmlBridge import loadVolume, matrixOf, rasFromIjk
 from DeepRegistrationSlicer.Request import Request
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.SliceSource import SliceSource
+from DeepRegistrationSlicer.UltrasoundRequest import UltrasoundRequest
+from DeepRegistrationSlicer.UltrasoundResultLoader import SECOND_TRANSFORM
 from DeepRegistrationSlicer.WorkerProcess import pythonProgram, workerEnvironment
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
@@ -103,6 +107,11 @@ def _xrayCt(folder: Path) -> XrayCtRequest:
     return XrayCtRequest(body, tuple(views), bones, settings=settings)
 
 
+def _usAngles(folder: Path) -> UltrasoundRequest:
+    frames = (loadVolume(folder / f"frame{number}.nrrd", f"Phantom frame {number}") for number in (1, 2, 3))
+    return UltrasoundRequest(Triplet(*frames), settings=UsAnglesSettings(UsAnglesMethod.SEARCH_REFINE))
+
+
 def _poseError(nodes: ResultNodes, truth: dict) -> PhantomError:
     found, known = matrixOf(nodes.transform), np.array(truth["matrix"])
     centre = np.append(truth["centre"], 1.0)
@@ -113,9 +122,26 @@ def _poseError(nodes: ResultNodes, truth: dict) -> PhantomError:
     )
 
 
+def _frameError(nodes: ResultNodes, truth: dict) -> PhantomError:
+    """The larger of the errors of both frames; the content of a frame turns about the frame's middle."""
+    grid = rasFromIjk(nodes.subject)
+    columns, rows, _ = nodes.subject.GetImageData().GetDimensions()
+    middle = grid @ ((columns - 1) / 2, (rows - 1) / 2, 0.0, 1.0)
+    u, v = (grid[:3, axis] / np.linalg.norm(grid[:3, axis]) for axis in (0, 1))
+    before, _, after = truth["angles_deg"][:3]
+    errors = []
+    for transform, angleDeg in ((nodes.transform, before), (nodes.more[SECOND_TRANSFORM], after)):
+        found = matrixOf(transform)
+        turned = np.degrees(np.arctan2(v @ found[:3, :3] @ u, u @ found[:3, :3] @ u))
+        # the transform turns the content back
+        errors.append((abs(turned + angleDeg), np.linalg.norm(found @ middle - middle)))
+    return PhantomError(*(float(max(error)) for error in zip(*errors, strict=True)))
+
+
 PHANTOM_JOBS: dict[JobKind, tuple[Callable[[Path], Request], Callable[[ResultNodes, dict], PhantomError]]] = {
     JobKind.FETAL_VOLUME: (_fetalVolume, _poseError),
     JobKind.FETAL_SLICE: (_fetalSlice, _poseError),
     JobKind.XRAY_CT: (_xrayCt, _poseError),
+    JobKind.US_ANGLES: (_usAngles, _frameError),
 }
 """How each job registers its synthetic case, and how its error is measured; a new job adds its own here."""

@@ -90,7 +90,7 @@ def phantom_job(kind: JobKind, folder: Path, output: Path) -> Job:
             XrayCtSettings(search_rotation_deg=12.0, search_translation_mm=15.0, candidates=8, rounds=1),
         ),
         JobKind.US_ANGLES: lambda: (
-            UsAnglesFiles(tuple(folder / f"frame{number}.png" for number in (1, 2, 3))),
+            UsAnglesFiles(tuple(folder / f"frame{number}.nrrd" for number in (1, 2, 3))),
             UsAnglesSettings(pixel_size_mm=(_PIXEL_MM, _PIXEL_MM)),
         ),
     }[kind]()
@@ -129,11 +129,13 @@ def _write_body(folder: Path) -> dict[str, object]:
 
 
 def _write_frames(folder: Path) -> dict[str, object]:
-    """`frame1.png` to `frame3.png`, and `sweep.igs.mha`, which has one frame more."""
+    """`frame1.nrrd` to `frame3.nrrd`, and `sweep.igs.mha`, which has one frame more."""
     turned = [moved_frame(angle, (0.0, 0.0), _PIXELS) for angle in _ANGLES_DEG]
     frames = (30 + 200 * torch.stack(turned)).byte().numpy()
     for number, frame in enumerate(frames[:3], 1):
-        sitk.WriteImage(sitk.GetImageFromArray(frame), str(folder / f"frame{number}.png"))
+        image = sitk.GetImageFromArray(frame[None])
+        image.SetSpacing((_PIXEL_MM, _PIXEL_MM, 1.0))
+        sitk.WriteImage(image, str(folder / f"frame{number}.nrrd"))
     times_s, count = np.arange(len(frames)) / 20, len(frames)
     pixel_mm = (_PIXEL_MM, _PIXEL_MM)
     write_metaimage_frames(frames, pixel_mm, {}, np.ones(count, bool), times_s, folder / "sweep.igs.mha")

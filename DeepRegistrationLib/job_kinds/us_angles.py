@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 import torch
 
 from DeepRegistrationLib.errors import InputError
@@ -79,8 +80,7 @@ def _mask(
 ) -> torch.Tensor | None:
     """The user's mask, else the clip rectangle of the PLUS configuration where it cuts something off."""
     if files.mask is not None:
-        # a mask may be drawn on any slice of a stack
-        return read_ultrasound(files.mask).values.amax(0) > 0
+        return _marked(files.mask)
     clip = None if configuration is None else configuration.clip_px
     if clip is None or clip[2:] == shape[::-1]:
         return None
@@ -88,6 +88,21 @@ def _mask(
     mask = torch.zeros(shape, dtype=torch.bool)
     mask[max(row, 0) : row + rows, max(column, 0) : column + columns] = True
     return mask if bool(mask.any()) else None
+
+
+def _marked(path: Path) -> torch.Tensor:
+    """(rows, columns) bool; what a mask marks, in any colour and on any slice of a stack."""
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as err:
+        raise InputError(
+            f"The mask '{path.name}' cannot be read; it is missing, damaged or no image. Choose another "
+            "one, or leave it out."
+        ) from err
+    marked = torch.from_numpy(sitk.GetArrayFromImage(image) != 0)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        marked = marked.any(-1)
+    return marked.reshape(-1, *marked.shape[-2:]).any(0)
 
 
 def _files_used(files: UsAnglesFiles) -> dict[str, Path]:

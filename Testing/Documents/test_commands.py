@@ -125,6 +125,7 @@ def test_a_quick_one_runs(run, command):
 
 def prepare(folder: Path) -> Path:
     """Gives the files that the read-me's commands name their content; returns an atlas."""
+    import SimpleITK as sitk
     import torch
 
     from DeepRegistrationLib.data.phantom_cases import write_phantom_case
@@ -136,7 +137,8 @@ def prepare(folder: Path) -> Path:
     write_phantom_case(JobKind.US_ANGLES, folder)
     write_phantom_case(JobKind.XRAY_CT, folder)
     for number, name in enumerate(("before", "middle", "after"), 1):
-        (folder / f"frame{number}.png").rename(folder / f"{name}.png")
+        frame = sitk.ReadImage(str(folder / f"frame{number}.nrrd"))
+        sitk.WriteImage(frame[:, :, 0], str(folder / f"{name}.png"))
     (folder / "config.xml").write_text(
         "<PlusConfiguration><CoordinateDefinitions>"
         '<Transform From="Image" To="Probe" Matrix="0.2 0 0 0 0 0.2 0 0 0 0 0.2 0 0 0 0 1"/>'

@@ -1,7 +1,5 @@
-"""Nodes and choices that cannot be used, and the sentence that each has to give.
-
-`OF_EVERY_TAB` is tried on what each tab registers; `OF_A_TAB` on one tab. A new tab adds its own there.
-"""
+"""Nodes and choices that cannot be used, and the sentence that each has to give; a new tab adds its own to
+`OF_A_TAB`."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from DeepRegistrationSlicer.Choices import AtlasChoice, JobChoice
+from DeepRegistrationSlicer.Choices import AtlasChoice, FramesChoice, JobChoice, PixelSizeChoice
 from DeepRegistrationSlicer.MrmlBridge import arrayOf, createLinearTransform, createVolume, rasFromIjk
 
 from Testing.Slicer.nodes import bentBy, movedBy
@@ -85,6 +83,7 @@ def _withOnePixel(value: float):
 def _vectors(node):
     vectors = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Spoiled")
     slicer.util.updateVolumeFromArray(vectors, np.stack([arrayOf(node)] * 3, -1))
+    vectors.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(rasFromIjk(node)))
     return vectors
 
 
@@ -96,7 +95,7 @@ def _aLine(node):
     return createVolume(arrayOf(node)[:1, :1], rasFromIjk(node), "Spoiled")
 
 
-OF_EVERY_TAB = [
+_OF_A_VOLUME = [
     BadChoice("nothing", _instead(lambda node: None), "No volume is chosen as {role}"),
     BadChoice("a volume without voxels", _instead(_withoutVoxels), r"'Spoiled' \({role}\) has no voxels"),
     BadChoice("vectors", _instead(_vectors), r"'Spoiled' \({role}\) has 3 values in each voxel"),
@@ -126,7 +125,7 @@ def _anEmptySegmentation(user: OpenPanel, tab: ReadyTab) -> None:
     tab.chooseMask(user, slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Nothing"))
 
 
-OF_EVERY_TAB += [
+_OF_A_MASK = [
     BadChoice("an empty mask", _anEmptyMask, "'Nothing' marks no voxel of the volume"),
     BadChoice("a mask elsewhere", _aMaskElsewhere, "marks no voxel of the volume"),
     BadChoice("a segmentation without segments", _anEmptySegmentation, "'Nothing' has no segments"),
@@ -260,15 +259,68 @@ def _noOutput(*choices: str) -> BadChoice:
     return BadChoice("no output", _without(*choices), "No output is chosen")
 
 
+def _ultrasound(**changes):
+    """Other choices of the tab of ultrasound."""
+
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        for name, value in changes.items():
+            setattr(user.parameters.ultrasound, name, value)
+
+    return make
+
+
+def _oneFrameTwice(user: OpenPanel, tab: ReadyTab) -> None:
+    chosen = user.parameters.ultrasound
+    chosen.after = chosen.before
+
+
+def _aSweepOfTwo(user: OpenPanel, tab: ReadyTab) -> None:
+    chosen = user.parameters.ultrasound
+    values = np.concatenate([arrayOf(chosen.before), arrayOf(chosen.after)])
+    chosen.sequence = createVolume(values, rasFromIjk(chosen.before), "Two")
+    chosen.frames = FramesChoice.SEQUENCE
+
+
+_US = [
+    BadChoice("nothing", _instead(lambda node: None), "No image is chosen as {role}"),
+    BadChoice("an image without pixels", _instead(_withoutVoxels), "no pixels in 'Spoiled'"),
+    BadChoice("colour among grey", _instead(_vectors), "Each pixel of 'Spoiled' has 3 values"),
+    BadChoice("a line of pixels", _instead(_aLine), "voxels are in 'Spoiled'; a frame is a flat image"),
+    BadChoice("a frame of another size", _withValues(lambda p: p[:, :-9]), "pixels in 'Spoiled', but"),
+    BadChoice("larger pixels", _withDirections(lambda m: m * 2.0), "pixels of 'Spoiled' have another size"),
+    BadChoice("a pixel that is no number", _withValues(_withOnePixel(np.nan)), "has 1 pixels .*not numbers"),
+    BadChoice("an infinite pixel", _withValues(_withOnePixel(np.inf)), "has 1 pixels .*not numbers"),
+    BadChoice("one frame twice", _oneFrameTwice, "chosen as two of the three frames"),
+    BadChoice("no sequence", _ultrasound(frames=FramesChoice.SEQUENCE), "No sequence is chosen"),
+    BadChoice("a sweep of two frames", _aSweepOfTwo, "'Two' has 2 frames"),
+    BadChoice("no PLUS file", _ultrasound(pixelSize=PixelSizeChoice.FILE), "No PLUS configuration is chosen"),
+    BadChoice("no pixel size", _ultrasound(pixelSize=PixelSizeChoice.ENTERED), "both must be positive"),
+    BadChoice("no calibration", _ultrasound(pixelSize=PixelSizeChoice.TRANSFORM), "No calibration is chosen"),
+]
+
 OF_A_TAB = {
     JobChoice.FETAL_VOLUME: [
+        *_OF_A_VOLUME,
+        *_OF_A_MASK,
         *_OF_AN_ATLAS,
         _noOutput("wantsTransform", "wantsWarped", "wantsSegmentation"),
     ],
     JobChoice.FETAL_SLICE: [
+        *_OF_A_VOLUME,
+        *_OF_A_MASK,
         *_OF_AN_ATLAS,
         _noOutput("wantsTransform", "wantsMatching", "wantsSegmentation"),
     ],
-    JobChoice.XRAY_CT: [*_XRAY, _noOutput("wantsTransform", "wantsDrr", "wantsStand", "wantsPlot")],
+    JobChoice.XRAY_CT: [
+        *_OF_A_VOLUME,
+        *_OF_A_MASK,
+        *_XRAY,
+        _noOutput("wantsTransform", "wantsDrr", "wantsStand", "wantsPlot"),
+    ],
+    JobChoice.US_ANGLES: [
+        *_OF_A_MASK,
+        *_US,
+        _noOutput("wantsTransforms", "wantsAligned", "wantsCards", "wantsAngles"),
+    ],
 }
-ALL = [(job, bad) for job in READY_TABS for bad in (*OF_EVERY_TAB, *OF_A_TAB[job])]
+ALL = [(job, bad) for job in READY_TABS for bad in OF_A_TAB[job]]

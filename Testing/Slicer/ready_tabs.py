@@ -7,9 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import slicer
-from DeepRegistrationSlicer.Choices import DeviceChoice, GeometryChoice, JobChoice, SliceMethodChoice
-from DeepRegistrationSlicer.MrmlBridge import loadVolume
+from DeepRegistrationSlicer.Choices import (
+    DeviceChoice,
+    FramesChoice,
+    GeometryChoice,
+    JobChoice,
+    SliceMethodChoice,
+    UltrasoundMethodChoice,
+)
+from DeepRegistrationSlicer.MrmlBridge import arrayOf, createVolume, loadVolume, rasFromIjk
 
 from Testing.Slicer.panel_user import OpenPanel
 
@@ -77,8 +85,20 @@ def _fillXrayCt(user: OpenPanel, folder: Path) -> None:
     user.parameters.device = DeviceChoice.CPU
 
 
+def _fillUltrasound(user: OpenPanel, folder: Path) -> None:
+    chosen = user.parameters.ultrasound
+    chosen.frames, chosen.method = FramesChoice.TRIPLET, UltrasoundMethodChoice.SEARCH_REFINE
+    for number, name in enumerate(("before", "middle", "after"), 1):
+        setattr(chosen, name, loadVolume(folder / f"frame{number}.nrrd", f"Frame {number}"))
+    frame = chosen.middle
+    values = np.ones_like(arrayOf(frame), np.int16)
+    chosen.mask = createVolume(values, rasFromIjk(frame), "Sector", LABELS)
+    user.parameters.device = DeviceChoice.CPU
+
+
 READY_TABS: dict[JobChoice, ReadyTab] = {
     JobChoice.FETAL_VOLUME: ReadyTab(_fillFetalVolume, "subject", "mask", "fetal brain"),
     JobChoice.FETAL_SLICE: ReadyTab(_fillFetalSlice, "subject", "mask", "slice or stack"),
     JobChoice.XRAY_CT: ReadyTab(_fillXrayCt, "ct", "bones", "CT"),
+    JobChoice.US_ANGLES: ReadyTab(_fillUltrasound, "middle", "mask", "the middle frame"),
 }

@@ -25,22 +25,26 @@ def register(user) -> None:
     assert isShown(user.ui.resultCollapsibleButton)
 
 
-def registerAndKill(user, percent: float, delay_s: float) -> None:
-    """Registers, and kills the worker once the bar stands there and a little later."""
+def registerAndKill(user, percent: float, delay_s: float) -> bool:
+    """Registers, and kills the worker once the bar stands there and a little later; False: too late."""
+    bar = user.ui.progressBar
     user.ui.registerButton.click()
     assert user.logic.job is not None, user.ui.statusLabel.text
-    user.wait(until=lambda: user.ui.progressBar.value >= percent)
+    user.wait(until=lambda: 100 * bar.value >= percent * bar.maximum)
     deadline = time.monotonic() + delay_s
     user.wait(until=lambda: time.monotonic() >= deadline)
-    assert user.logic.job is not None, "the registration was done before the worker was killed"
+    if user.logic.job is None:
+        return False
     psutil.Process(sharedWorkerClient().processId).kill()
     user.wait()
+    return True
 
 
 def survives(user, folder, percent: float, delay_s: float) -> None:
     """A killed worker is told, the scene is as it was, and the next Register works."""
     before = stateOfScene()
-    registerAndKill(user, percent, delay_s)
+    while not registerAndKill(user, percent, delay_s):
+        before, percent, delay_s = stateOfScene(), 0.8 * percent, 0.0
     said = user.ui.statusLabel.text
     assert "ended unexpectedly" in said
     assert "nothing was changed" in said
@@ -69,7 +73,7 @@ def survive(open_ready_tab, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("job", READY_TABS, ids=lambda job: job.value)
 def test_a_worker_killed_early_and_late_is_told_and_the_next_registration_works(survive, job):
-    survive(job, [(0, 0.0), (60, 0.0)])
+    survive(job, [(0, 0.0), (50, 0.0)])
 
 
 @pytest.mark.slow

@@ -129,7 +129,8 @@ BAD = [
     BadInput("a calibration without an image", a_calibration(_PLUS("")), "holds no calibration"),
     BadInput("a calibration of 15 numbers", a_calibration(_OF_15), "15 numbers instead of 16"),
     BadInput("a calibration that flattens", a_calibration(_SINGULAR), "calibration"),
-    BadInput("an empty mask", a_mask_from(lambda picture: picture * 0), "empty|constant"),
+    BadInput("an empty mask", a_mask_from(lambda picture: picture * 0), "mask of the sector is empty"),
+    BadInput("a mask that is not there", lambda c: c.having("mask", "/no/mask.png"), "'mask.png' cannot be"),
     BadInput("a mask of another size", a_mask_from(lambda picture: picture[:-9]), "The mask has"),
     BadInput("a method that there is not", given("method", "guess"), "guess"),
 ]

@@ -60,7 +60,7 @@ def test_the_sweep_begins_with_the_three_frames(tmp_path):
     assert len(sweep) == len(truth["angles_deg"])
     assert sweep.spacing_mm == pytest.approx((truth["pixel_mm"],) * 2)
     for number in range(3):
-        frame = read_ultrasound(tmp_path / f"frame{number + 1}.png")
+        frame = read_ultrasound(tmp_path / f"frame{number + 1}.nrrd")
         np.testing.assert_array_equal(frame.values[0], sweep.values[number])
 
 

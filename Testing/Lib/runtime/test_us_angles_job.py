@@ -138,3 +138,13 @@ def test_what_contradicts_itself_is_refused(three_pictures, tmp_path):
     with pytest.raises(InputError, match="is not that of the calibration"):
         run_job(Job(JobKind.US_ANGLES, files, SETTINGS, tmp_path / "result"))
     assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize("components", [1, 3], ids=["grey", "colour"])
+def test_a_mask_of_the_whole_frame_leaves_nothing_out(three_pictures, tmp_path, components):
+    white = np.full((300, 400) + ((3,) if components == 3 else ()), 255, np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(white, isVector=components == 3), str(tmp_path / "mask.png"))
+    files = UsAnglesFiles(three_pictures, mask=tmp_path / "mask.png")
+    job = Job(JobKind.US_ANGLES, files, SETTINGS, tmp_path / "result", Outputs(report=False))
+    run_job(job)
+    np.testing.assert_allclose(content(job)["angles_deg"]["before"][2], -3, atol=0.3)
