@@ -110,7 +110,9 @@ class Worker:
         timer.start()
 
     def _run(self, command: Command) -> None:
+        started = time.monotonic()
         try:
+            from DeepRegistrationLib.device import found_devices, peak_memory_mb
             from DeepRegistrationLib.job_runner import run_job
 
             outcome = run_job(read_job(Path(command.job)), self._reporter(command.id))
@@ -124,6 +126,9 @@ class Worker:
                 "confidence": outcome.confidence,
                 "trust": outcome.trust,
                 "message": outcome.message,
+                "seconds": time.monotonic() - started,
+                "memory_mb": peak_memory_mb(),
+                "devices": found_devices(),
             }
         # free again before the event is out: the next job may follow at once
         with self._lock:
@@ -165,11 +170,12 @@ def _event_of(failure: Failure) -> dict[str, object]:
 
 
 def _who_am_i() -> dict[str, object]:
-    from DeepRegistrationLib.device import describe_device, torch_device
+    from DeepRegistrationLib.device import describe_device, found_devices, torch_device
     from DeepRegistrationLib.jobs.device import Device
 
     device = describe_device(torch_device(Device.AUTO))
-    return {"protocol": PROTOCOL, "version": __version__, "pid": os.getpid(), "device": device}
+    me = {"protocol": PROTOCOL, "version": __version__, "pid": os.getpid(), "device": device}
+    return me | {"devices": found_devices()}
 
 
 def _warm_up() -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import slicer
@@ -39,6 +39,11 @@ class RegistrationLogic:
     def job(self) -> RegistrationJob | None:
         """The registration under way; None if there is none."""
         return self._job if self._job is not None and self._job.isRunning else None
+
+    @property
+    def devices(self) -> Mapping[str, Mapping[str, object]]:
+        """Devices that the worker found; empty until it has started once."""
+        return self._worker.devices
 
     def startRegistration(
         self,

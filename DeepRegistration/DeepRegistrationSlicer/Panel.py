@@ -16,6 +16,7 @@ from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue
 from DeepRegistrationSlicer import PanelConnectors  # noqa: F401 - its import registers the connectors
 from DeepRegistrationSlicer.Choices import JobChoice
 from DeepRegistrationSlicer.Dependencies import installDependencies
+from DeepRegistrationSlicer.PanelCost import PanelCost, Way
 from DeepRegistrationSlicer.PanelFetalSlice import PanelFetalSlice
 from DeepRegistrationSlicer.PanelFetalVolume import PanelFetalVolume
 from DeepRegistrationSlicer.PanelForms import PanelForm, widgetsByParameter
@@ -68,6 +69,7 @@ class Panel(VTKObservationMixin):
         self._fetch: SampleFetch | None = None
         self._progress = PanelProgress(ui.progressBar, ui.statusLabel)
         self._result = PanelResult(ui, self.onMoved)
+        self._cost = PanelCost(ui.costLabel, ui.deviceSelector)
         self.forms: dict[JobChoice, PanelForm] = {}
         self.pages: dict[JobChoice, PanelPage] = {}
         services = PanelServices(
@@ -201,11 +203,16 @@ class Panel(VTKObservationMixin):
             if self.logic.job is not None:
                 # what was shown is cancelled already: its end takes a moment
                 self.logic.job.wait()
-        request = page.request(self._parameters)
+        request, way, subject = page.request(self._parameters), self._way(), page.subject(self._parameters)
+
+        def onFinished(outcome: RegistrationOutcome) -> None:
+            self._cost.learn(way, subject, outcome)
+            self.onFinished(outcome, page)
+
         self.logic.startRegistration(
             request,
             lambda progress: self.onProgress(progress, page),
-            lambda outcome: self.onFinished(outcome, page),
+            onFinished,
             waitForCompletion=False,
             onEnding=page.onEnding,
         )
@@ -286,8 +293,17 @@ class Panel(VTKObservationMixin):
         # a job of one tab is cancelled before another is chosen
         self.ui.jobTabs.tabBar().enabled = not (isRunning or page.isPreviewing)
         if self._parameters is not None:
+            self._cost.show(self._way(), page.subject(self._parameters), self.logic.devices)
             for other in self.pages.values():
                 other.update(self._parameters, self._fetch is not None)
+
+    def _way(self) -> Way | None:
+        """What time and memory of the registration depend on; None where the choices describe none."""
+        try:
+            method = self.page.request(self._parameters).settings.method
+        except RegistrationError:
+            return None
+        return Way(self._parameters.job, str(method), self._parameters.device)
 
     def _fitTabs(self, shown: PanelPage) -> None:
         """The tabs are as high as the one shown, not as the highest."""

@@ -30,12 +30,16 @@ class RegistrationOutcome:
         message: for the user.
         details: for developers.
         nodes: what was added to the scene; None if it ended without a result.
+        seconds: that the worker took; None without a result.
+        memoryMb: largest memory that the worker has had [MB]; None without a result.
     """
 
     exitCode: ExitCode
     message: str
     details: str = ""
     nodes: ResultNodes | None = None
+    seconds: float | None = None
+    memoryMb: float | None = None
 
 
 class RegistrationJob:
@@ -133,4 +137,4 @@ class RegistrationJob:
             # whatever it is, the user hears of it and the job ends
             message = "The result could not be added to the scene; nothing was changed. The log says more."
             return RegistrationOutcome(ExitCode.FAILED, message, traceback.format_exc())
-        return RegistrationOutcome(end.exitCode, end.message, nodes=nodes)
+        return RegistrationOutcome(end.exitCode, end.message, "", nodes, end.seconds, end.memoryMb)

@@ -5,7 +5,7 @@ import functools
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,16 @@ class JobEnd:
         message: for the user; empty after cancelling.
         details: for developers.
         outputFolder: where the result lies; None if there is none.
+        seconds: that it took; None if there is no result, or the worker does not tell.
+        memoryMb: largest memory that the worker has had [MB]; likewise.
     """
 
     exitCode: ExitCode
     message: str = ""
     details: str = ""
     outputFolder: Path | None = None
+    seconds: float | None = None
+    memoryMb: float | None = None
 
 
 @dataclass
@@ -69,11 +73,17 @@ class WorkerClient:
         self._numbers = itertools.count(1)
         self._polling = False
         self._deadSince_s: float | None = None
+        self._devices: Mapping[str, Mapping[str, object]] = {}
 
     @property
     def processId(self) -> int | None:
         """Number of the worker's process; None if there is none."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def devices(self) -> Mapping[str, Mapping[str, object]]:
+        """Devices that the worker found, by the name of the choice; empty until it has started once."""
+        return self._devices
 
     @property
     def isBusy(self) -> bool:
@@ -177,6 +187,7 @@ class WorkerClient:
         except (KeyError, TypeError, ValueError) as err:
             self._dropProcess()
             meaning = JobEnd(ExitCode.FAILED, _STRANGE_ANSWER, f"{err!r} in {event}")
+        self._devices = event.get("devices") or self._devices
         if isinstance(meaning, Progress):
             job.onProgress(meaning)
         elif meaning is not None:
@@ -229,7 +240,8 @@ def _meaning(event: dict) -> Progress | JobEnd | None:
         )
     if kind == "finished":
         folder = Path(event["output_folder"])
-        return JobEnd(ExitCode(event["exit_code"]), event["message"], outputFolder=folder)
+        cost = event.get("seconds"), event.get("memory_mb")
+        return JobEnd(ExitCode(event["exit_code"]), event["message"], "", folder, *cost)
     if kind == "failed":
         return JobEnd(ExitCode(event["exit_code"]), event["message"], event.get("details", ""))
     if kind == "cancelled":

@@ -201,17 +201,6 @@ def test_a_refused_image_is_named_in_the_panel(a_ready_panel):
     assert not isShown(a_ready_panel.ui.resultCollapsibleButton)
 
 
-def test_closing_the_scene_during_a_job_cancels_it(a_ready_panel):
-    ui = a_ready_panel.ui
-    ui.registerButton.click()
-    a_ready_panel.wait(until=lambda: ui.progressBar.value > 0)
-    slicer.mrmlScene.Clear(False)
-    a_ready_panel.wait()
-    assert not slicer.util.getNodesByClass("vtkMRMLVolumeNode")
-    assert not ui.registerButton.enabled
-    assert "No volume is chosen" in ui.registerButton.toolTip
-
-
 def test_choices_and_result_are_there_again_when_the_scene_is_opened(a_ready_panel, tmp_path):
     a_ready_panel.ui.seedSpinBox.value = 3
     a_ready_panel.register()

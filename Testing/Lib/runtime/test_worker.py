@@ -31,6 +31,11 @@ def test_a_job_runs_to_a_result_and_its_progress_only_grows(a_worker, a_job, a_p
     events = a_worker.wait_for(*ENDS)
     *progress, finished = events
     assert finished["event"] == "finished", finished
+    assert finished["seconds"] > 0.1
+    assert finished["memory_mb"] > 100
+    cpu = finished["devices"]["cpu"]
+    assert "cpu (" in cpu["title"]
+    assert 0 < cpu["free_mb"] < cpu["total_mb"]
     assert (finished["id"], finished["exit_code"], finished["trust"]) == ("1", 0, "high")
     assert finished["confidence"] > 0.8
     assert finished["message"].startswith("Done; confidence high")
