@@ -47,8 +47,13 @@ class PanelProgress:
         self._bar.visible = False
 
     def hint(self, text: str) -> None:
-        """Says what the user has to do; replaces the hint before it, and with an empty text takes it away."""
-        if text or self._status.text == self._hint:
+        """Says what the user has to do.
+
+        It replaces the hint before it, and with an empty text takes it away; another message stays until the
+        hint changes.
+        """
+        shown = self._status.text
+        if (text and (text != self._hint or not shown)) or shown == self._hint:
             showMessage(self._status, text)
         self._hint = text
 

@@ -76,21 +76,25 @@ def _showTriplet(result: ResultNodes) -> None:
         other = transform.GetNodeReference(MOVES) if transform is not None else None
         _show(name, middle, other)
         plane = matrixToWorld(middle) @ rasFromIjk(middle)
-        lookAtImage(viewNode("vtkMRMLSliceNode", name), plane, dimensionsOf(middle)[:2])
+        _cut(result, name, plane, dimensionsOf(middle)[:2])
 
 
 def _showSweep(result: ResultNodes) -> None:
     frame = _frame(result) or result.warped
     _show(SLICE_VIEWS[0], frame, None)
     if frame is not None:
-        view = viewNode("vtkMRMLSliceNode", SLICE_VIEWS[0])
-        lookAtImage(view, *_planeOfFrame(result, frame))
-        # its black border would hide the frames in 3D
-        view.SetSliceVisible(CARDS not in result.more)
+        _cut(result, SLICE_VIEWS[0], *_planeOfFrame(result, frame))
     chart = result.more.get(CHART)
     viewNode("vtkMRMLPlotViewNode", PLOT_VIEW).SetPlotChartNodeID(
         chart.GetID() if chart is not None else None
     )
+
+
+def _cut(result: ResultNodes, name: str, rasFromIjk: np.ndarray, size: tuple[int, int]) -> None:
+    view = viewNode("vtkMRMLSliceNode", name)
+    lookAtImage(view, rasFromIjk, size)
+    # its black border would hide the frames in 3D
+    view.SetSliceVisible(CARDS not in result.more)
 
 
 def _show(
