@@ -73,7 +73,7 @@ def xray_ct(
     ] = XrayCtMethod.AUTO,
     measure: Annotated[
         XrayMeasure, typer.Option(help="Similarity of the last refinement; for the method auto.")
-    ] = XrayMeasure.GRADIENT_CORRELATION,
+    ] = XrayMeasure.DETAIL,
     search_rotation: Annotated[
         float,
         typer.Option(help="How far the start may be turned: standard deviation about each axis [degrees]."),

@@ -246,6 +246,7 @@ class XrayMethodChoice(Enum):
 class XrayMeasureChoice(Enum):
     """Similarity that the last refinement of a CT maximizes."""
 
+    DETAIL = XrayMeasure.DETAIL
     GRADIENT_CORRELATION = XrayMeasure.GRADIENT_CORRELATION
     CORRELATION = XrayMeasure.CORRELATION
     LOCAL_CORRELATION = XrayMeasure.LOCAL_CORRELATION
@@ -255,6 +256,7 @@ class XrayMeasureChoice(Enum):
     def label(self) -> str:
         """Text in the list."""
         return {
+            XrayMeasureChoice.DETAIL: _("Fine detail and directions of edges"),
             XrayMeasureChoice.GRADIENT_CORRELATION: _("Correlation of gradients"),
             XrayMeasureChoice.CORRELATION: _("Correlation"),
             XrayMeasureChoice.LOCAL_CORRELATION: _("Local correlation"),

@@ -200,7 +200,7 @@ class XrayCtParameters:
     second: RadiographParameters
     isocentre: vtkMRMLMarkupsFiducialNode | None
     method: XrayMethodChoice = XrayMethodChoice.AUTO
-    measure: XrayMeasureChoice = XrayMeasureChoice.GRADIENT_CORRELATION
+    measure: XrayMeasureChoice = XrayMeasureChoice.DETAIL
     polarity: PolarityChoice = PolarityChoice.AUTO
     searchRotation: Annotated[float, WithinRange(0.1, 180.0)] = _XRAY.search_rotation_deg
     searchTranslation: Annotated[float, WithinRange(0.1, 1000.0)] = _XRAY.search_translation_mm

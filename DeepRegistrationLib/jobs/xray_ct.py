@@ -25,8 +25,11 @@ class XrayCtMethod(StrEnum):
 class XrayMeasure(StrEnum):
     """Similarity of radiograph and projected CT that the last refinement of `auto` maximizes."""
 
+    DETAIL = "detail"
+    """Detail of the size of few pixels, and directions of edges: scatter and tissue that the CT does not show
+    matter least. The default."""
     GRADIENT_CORRELATION = "gradient-correlation"
-    """Correlation of the gradients of both images: edges of bone decide. The default."""
+    """Correlation of the gradients of both images: high edges decide."""
     CORRELATION = "correlation"
     """Expects the same contrast in both images."""
     LOCAL_CORRELATION = "local-correlation"
@@ -127,7 +130,7 @@ class XrayCtSettings:
     """
 
     method: XrayCtMethod = XrayCtMethod.AUTO
-    measure: XrayMeasure = XrayMeasure.GRADIENT_CORRELATION
+    measure: XrayMeasure = XrayMeasure.DETAIL
     search_rotation_deg: float = 30.0
     search_translation_mm: float = 55.0
     candidates: int = 80

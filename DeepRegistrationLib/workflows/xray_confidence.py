@@ -42,7 +42,7 @@ class XrayEvidence:
 
     Attributes:
         similarity: correlation of gradients at the answer, 0..1; mean over the views.
-        edge_score: mean of correlation of gradients and gradient orientation, 0..1; mean over the views.
+        detail_score: share of the radiograph's fine detail that is explained, 0..1; mean over the views.
         score_ratio: how many times larger this is than at the best other pose.
         residual_ratio: how many times larger the unexplained part is at the best other pose.
         edge_distance_mm: of projected from seen edges on the detector [mm]; the worst view.
@@ -54,7 +54,7 @@ class XrayEvidence:
     """
 
     similarity: float
-    edge_score: float
+    detail_score: float
     score_ratio: float
     residual_ratio: float
     edge_distance_mm: float

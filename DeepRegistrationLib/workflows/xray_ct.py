@@ -29,7 +29,7 @@ from DeepRegistrationLib.workflows.xray_methods import (
     pose_range_of,
 )
 from DeepRegistrationLib.workflows.xray_placement import check_placement
-from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, edge_measure
+from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, detail_measure
 from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_result import CT, WORLD, PoseUncertainty, XrayCtInputs, XrayCtResult
 from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score, score_ratio
@@ -139,13 +139,13 @@ def _evidence(
         scene.level(FINE_PX, gradient_orientation),
         RadiographRefinementSettings(12, 5e-4, 0.1, 0.5),
     ).poses[0]
-    best = float(scene.level(FINE_PX, edge_measure).similarity(pose)[0])
+    best = float(scene.level(FINE_PX, detail_measure).similarity(pose)[0])
     rival = rival_score(found.pool, scene.centre) if found.pool is not None else best
     camera = scene.radiographs[0].camera
     shadows = [camera.project((p[:3, :3] @ scene.centre + p[:3, 3]).numpy())[0] for p in (found.pose, other)]
     return XrayEvidence(
         similarity=by_edges,
-        edge_score=best,
+        detail_score=best,
         score_ratio=score_ratio(best, rival),
         residual_ratio=residual_ratio(best, rival),
         edge_distance_mm=max(residuals_mm),

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.images.pyramid import downsample
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.optimize.radiograph_levels import (
@@ -43,9 +44,12 @@ from DeepRegistrationLib.workflows.xray_rivals import ENOUGH_RIVALS
 
 COARSE_PX, MEDIUM_PX, FINE_PX = 32, 64, 128
 # of the candidates of a trail, this part goes on to the medium and to the fine level
-_MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.06
+_MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.1
 _LEAST = ENOUGH_RIVALS + 2
 """Goes on at the least, so that there are rivals to compare the best pose with."""
+_FARTHEST_TURN, _FARTHEST_SHIFT = 3.6, 3.6
+"""Standard deviations of the range of starts; a start that is off as it says is less, 998 times of 1000."""
+_DETAIL_PX = 2.0
 # a radiograph was aimed at the anatomy: poses at which it shows less of the bones are no answers
 _LEAST_SEEN = 0.15
 # poses nearer than this are one pose, coarse to fine
@@ -61,8 +65,23 @@ def balanced_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasu
 
 
 def edge_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
-    """Height and direction of edges, half each: what poses of all rounds are compared by."""
+    """Height and direction of edges, half each: refines what only part of the radiograph agrees with."""
     return SumOfMeasures([gradient_correlation(fixed, mask), gradient_orientation(fixed, mask)])
+
+
+def detail_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
+    """What is left when all that changes slowly is taken away: what poses of all rounds are compared by.
+
+    Outlines of a patient and cut faces of a CT are long: a wrong pose explains them with other outlines, and
+    bones nearer to the source cover more of them. Detail of the size of few pixels fits at the right pose
+    only, however little of the radiograph it is.
+    """
+    return radiograph_correlation(fixed, mask, _DETAIL_PX)
+
+
+def fine_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
+    """Detail and directions of edges, half each: near by, neither scatter nor other tissue leads it away."""
+    return SumOfMeasures([gradient_orientation(fixed, mask), detail_measure(fixed, mask)])
 
 
 @dataclass(frozen=True)
@@ -73,19 +92,21 @@ class _Trail:
         correlation: that proposes poses.
         levels: pixels, measure and largest number of iterations of each refinement but the last.
         share: of the orientations of a round.
+        candidates: times as many as usual are refined.
     """
 
     correlation: MakeCorrelation
     levels: tuple[tuple[int, MakeMeasure, int], ...]
     share: float
+    candidates: float
 
 
 # the whole radiograph is explained: quick, and enough where the CT shows what the radiograph shows
 _BY_INTENSITY = _Trail(
-    IntensityShifts, ((COARSE_PX, balanced_measure, 8), (MEDIUM_PX, balanced_measure, 10)), 1.0
+    IntensityShifts, ((COARSE_PX, balanced_measure, 8), (MEDIUM_PX, balanced_measure, 10)), 1.0, 1.0
 )
 # edges only: where much of the radiograph is not in the CT, or not among the bones that were chosen
-_BY_EDGES = _Trail(OrientationShifts, ((MEDIUM_PX, gradient_orientation, 12),), 0.5)
+_BY_EDGES = _Trail(OrientationShifts, ((MEDIUM_PX, gradient_orientation, 12),), 0.5, 2.0)
 _ROUNDS = ((0.25, (_BY_INTENSITY,)), (0.6, (_BY_INTENSITY, _BY_EDGES)), (1.2, (_BY_INTENSITY, _BY_EDGES)))
 """Effort and trails of the first rounds; later ones are like the last of these."""
 
@@ -194,7 +215,8 @@ def search(
             part = _Part(number, which, len(trails), advance)
             count = max(8, round(effort * trail.share * orientations))
             proposals = _proposals(scene, trail, wider, count, seed * 1000 + number, part)
-            found = _refined(scene, trail, proposals, max(4, round(effort * trail.share * candidates)), part)
+            count = max(4, round(effort * trail.candidates * candidates))
+            found = _refined(scene, trail, proposals, count, wider, part)
             pool = found if pool is None else _merged(pool, found, scene)
         if is_certain(pool):
             break
@@ -247,13 +269,20 @@ def _proposals(
     return _by_score(poses, scene.level(size, measure).similarity(poses))
 
 
-def _refined(scene: XrayScene, trail: _Trail, proposals: Candidates, count: int, part: _Part) -> Candidates:
-    """Refined from level to level, fewer and fewer; scored by edges at the fine level."""
-    first = distinct(_seen(proposals, scene).best(4 * count), scene.centre, *_SAME_COARSE).best(count)
+def _refined(
+    scene: XrayScene, trail: _Trail, proposals: Candidates, count: int, pose_range: PoseRange, part: _Part
+) -> Candidates:
+    """Refined from level to level, fewer and fewer; chosen and scored by detail at the fine level."""
+
+    def possible(candidates: Candidates) -> Candidates:
+        return _seen(_within_range(candidates, scene, pose_range), scene)
+
+    first = distinct(possible(proposals).best(4 * count), scene.centre, *_SAME_COARSE).best(count)
     poses = torch.cat([torch.from_numpy(scene.start.copy())[None], first.poses])
     medium, fine = (max(_LEAST, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
     last = trail.levels[-1][1]
     last = edge_measure if last is gradient_orientation else last
+    by_detail = scene.level(FINE_PX, detail_measure)
     levels = (*trail.levels, (FINE_PX, last, 10))
     for number, (size, measure, iterations) in enumerate(levels):
         begin, end = 0.4 + 0.6 * number / len(levels), 0.4 + 0.6 * (number + 1) / len(levels)
@@ -263,11 +292,23 @@ def _refined(scene: XrayScene, trail: _Trail, proposals: Candidates, count: int,
             RadiographRefinementSettings(iterations, *_TOLERANCES[size]),
             lambda f, similarity, pose, b=begin, e=end: part(b + f * (e - b), similarity, pose),
         )
-        found = _seen(_by_score(refined.poses, refined.fit.similarity), scene)
-        same, keep = (_SAME_COARSE, medium) if size == COARSE_PX else (_SAME_MEDIUM, fine)
+        coarse = size == COARSE_PX
+        scores = refined.fit.similarity if coarse else by_detail.similarity(refined.poses)
+        found = possible(_by_score(refined.poses, scores))
+        same, keep = (_SAME_COARSE, medium) if coarse else (_SAME_MEDIUM, fine)
         found = distinct(found, scene.centre, *same).best(keep)
         poses = found.poses
-    return _by_score(poses, scene.level(FINE_PX, edge_measure).similarity(poses))
+    return found
+
+
+def _within_range(candidates: Candidates, scene: XrayScene, pose_range: PoseRange) -> Candidates:
+    """Candidates that the start may be off by; all of them if there are none."""
+    start = torch.from_numpy(scene.start.copy())
+    turns = geodesic_distance(candidates.poses[:, :3, :3], start[:3, :3])
+    centres = candidates.poses[:, :3, :3] @ scene.centre + candidates.poses[:, :3, 3]
+    shifts = (centres - start[:3, :3] @ scene.centre - start[:3, 3]).norm(dim=-1)
+    near = (turns <= _FARTHEST_TURN * pose_range.turn_rad) & (shifts <= _FARTHEST_SHIFT * pose_range.shift_mm)
+    return Candidates(candidates.poses[near], candidates.scores[near]) if bool(near.any()) else candidates
 
 
 def _seen(candidates: Candidates, scene: XrayScene) -> Candidates:

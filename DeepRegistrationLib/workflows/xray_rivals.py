@@ -13,10 +13,10 @@ DIFFERENT_RAD, DIFFERENT_MM = 0.1, 30.0
 """Turn or shift from which on a pose is another answer; depth, which is known least, moves it most."""
 # wrong poses did not reach these on the CTs for tuning
 CERTAIN_RESIDUAL_RATIO = 2.0
-CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 1.7, 0.12
+CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 2.5, 0.04
 
 
-ENOUGH_RIVALS, CHANCE = 4, 0.2
+ENOUGH_RIVALS, CHANCE = 4, 0.1
 """Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
 wrong poses have reached elsewhere is taken: all may have ended at the answer, too."""
 

@@ -25,7 +25,7 @@ from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
 CLEAR = XrayEvidence(
     similarity=0.8,
-    edge_score=0.8,
+    detail_score=0.8,
     score_ratio=2.0,
     residual_ratio=3.0,
     edge_distance_mm=0.8,
@@ -105,7 +105,7 @@ def test_ratios_compare_what_is_left_and_what_is_explained():
 
 
 @pytest.mark.parametrize(
-    ("best", "others", "is_certain"), [(0.95, 0.5, True), (0.30, 0.28, False), (0.05, 0.01, False)]
+    ("best", "others", "is_certain"), [(0.95, 0.5, True), (0.30, 0.28, False), (0.03, 0.01, False)]
 )
 def test_only_a_pose_that_stands_out_ends_the_search(best, others, is_certain):
     scores = [best, *[others] * len(OTHERS)]
