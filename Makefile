@@ -76,6 +76,7 @@ evaluate: venv
 	$(BIN)/deepregistration evaluate contrast-transfer --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate slice-confidence --data $(DATA)/fetal-brain --output $(OUTPUT)/evaluation
 	$(BIN)/deepregistration evaluate us --data $(DATA)/ultrasound --output $(OUTPUT)/evaluation
+	$(BIN)/deepregistration evaluate xray-wrist --data $(DATA)/xray/autoscoper-wrist --output $(OUTPUT)/evaluation
 
 benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-volume --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark

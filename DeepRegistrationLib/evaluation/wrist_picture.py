@@ -10,7 +10,7 @@ from DeepRegistrationLib.projection.labels import outline, silhouette
 from DeepRegistrationLib.report.radiograph_panels import draw_labelled, grey, resized, with_lines
 
 COLOURS = ((1.0, 0.71, 0.33), (0.50, 0.90, 0.40), (0.45, 0.75, 1.0))
-_HALF_MM, _PANEL_PX = 65.0, 360
+_HALF_MM, _PANEL_PX = 65.0, 320
 
 
 def moment_picture(

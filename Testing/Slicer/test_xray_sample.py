@@ -58,7 +58,7 @@ def test_a_second_press_loads_nothing_again(a_server_with_the_sample, open_xray_
 
 
 def test_without_a_network_it_says_so_and_loads_nothing(a_server_with_the_sample, open_xray_tab, monkeypatch):
-    lost = RemoteFile(Path("xray/ct.nrrd"), "http://127.0.0.1:9/ct.nrrd", 10, "0" * 64)
+    lost = RemoteFile(Path("xray/ct.nrrd"), f"{XraySample.xraySample().source}/nowhere", 10, "0" * 64)
     sample = Sample("pelvis-ct", "CT", "", "Apache-2.0", "", "", (lost,))
     monkeypatch.setattr(PanelXrayCt, "xraySample", lambda: sample)
     tab = open_xray_tab()
