@@ -10,6 +10,7 @@ from typing import Protocol
 
 import slicer
 
+from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationSlicer.MrmlLabels import Label
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, parentWithoutResults
 
@@ -71,6 +72,20 @@ class Request(Protocol):
 def nodeNames(nodes: Mapping[str, slicer.vtkMRMLNode | None]) -> dict[str, str]:
     """Names of those nodes that there are, under the same keys."""
     return {key: node.GetName() for key, node in nodes.items() if node is not None}
+
+
+def checkStillThere(*nodes: slicer.vtkMRMLNode) -> None:
+    """Refuses to load the result of nodes that were removed meanwhile.
+
+    Raises:
+        RegistrationError: which one is gone.
+    """
+    for node in nodes:
+        if node.GetScene() is None:
+            raise RegistrationError(
+                f"'{node.GetName()}' is not in the scene any more, so the result was dropped. Load it "
+                "and register again."
+            )
 
 
 def parentBesideMask(

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import slicer
 
-from DeepRegistrationLib.errors import InputError, RegistrationError
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
 from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
 from DeepRegistrationSlicer.FrameSource import FrameSource
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
 from DeepRegistrationSlicer.PixelSize import PixelSize
-from DeepRegistrationSlicer.Request import WrittenJob, nodeNames, parentBesideMask
+from DeepRegistrationSlicer.Request import WrittenJob, checkStillThere, nodeNames, parentBesideMask
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.UltrasoundResultLoader import UltrasoundWanted, loadUltrasoundResult
 
@@ -103,10 +103,5 @@ class UltrasoundRequest:
         Raises:
             RegistrationError: the result cannot be loaded, or frames are gone.
         """
-        for node in self.source.nodes():
-            if node.GetScene() is None:
-                raise RegistrationError(
-                    f"'{node.GetName()}' is not in the scene any more, so the result was dropped. Load it "
-                    "and register again."
-                )
+        checkStillThere(*self.source.nodes())
         return loadUltrasoundResult(written.outputFolder, self.source, self.wanted, written.inNodeNames)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 
-from DeepRegistrationLib.errors import InputError, RegistrationError
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.camera import Camera, check_rigid
 from DeepRegistrationLib.images.camera_file import write_camera
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
@@ -21,7 +21,7 @@ from DeepRegistrationSlicer.MrmlBridge import (
 )
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
-from DeepRegistrationSlicer.Request import WrittenJob, nodeNames
+from DeepRegistrationSlicer.Request import WrittenJob, checkStillThere, nodeNames
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, numbered
 from DeepRegistrationSlicer.XrayBones import parentOfCt
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
@@ -175,12 +175,7 @@ class XrayCtRequest:
         Raises:
             RegistrationError: the result cannot be loaded, or CT or radiograph are gone.
         """
-        for node in (self.ct, *(source.volume for source in self.radiographs)):
-            if node.GetScene() is None:
-                raise RegistrationError(
-                    f"'{node.GetName()}' is not in the scene any more, so the result was dropped. Load it "
-                    "and register again."
-                )
+        checkStillThere(self.ct, *(source.volume for source in self.radiographs))
         return loadXrayResult(
             written.outputFolder,
             self.ct,
