@@ -59,8 +59,7 @@ def saveSweep(result, views: tuple, path: Path) -> None:
     picture = [threeD.picture(), _white((_THREE_D[1], _GAP)), np.concatenate(right)]
     savePicture(np.concatenate(picture, axis=1), path)
     # speckle in all colours makes large files
-    image = qt.QImage(str(path))
-    image.convertToFormat(qt.QImage.Format_Indexed8, qt.Qt.ThresholdDither).save(str(path))
+    qt.QImage(str(path)).convertToFormat(qt.QImage.Format_Indexed8).save(str(path))
 
 
 def _views():
