@@ -22,12 +22,12 @@ from DeepRegistrationLib.evaluation.deformation_metrics import landmark_errors_m
 from DeepRegistrationLib.evaluation.overlap_metrics import overlap
 from DeepRegistrationLib.evaluation.surface_metrics import surface_distance_mm
 from DeepRegistrationLib.evaluation.trials import TrialFile
-from DeepRegistrationLib.geometry.displacement import warp_points
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings, installed_atlas_folder
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.progress import Progress, Report, keep_going
 from DeepRegistrationLib.workflows.biplanar import register
+from DeepRegistrationLib.workflows.biplanar_products import round_trip_mm
 from DeepRegistrationLib.workflows.biplanar_result import BiplanarInputs, BiplanarResult
 
 TRIALS_FILE = "biplanar_trials.csv"
@@ -192,6 +192,8 @@ def _figures(
     """What is measured on the patient's own grid."""
     bone = result.segmentation.with_values((result.segmentation.values != 0).float())
     found = resample(bone, case.labels.geometry).values > 0.5
+    # the bone goes on where the CT of the patient ends; nobody knows how
+    found[: int(torch.nonzero(case.labels.values.flatten(1).any(1))[0])] = False
     agreement = overlap(found, case.labels.values)
     distance = surface_distance_mm(found, case.labels.values, case.labels.geometry)
     errors = landmark_errors_mm(landmarks, of_atlas, result.deformation) if landmarks and of_atlas else {}
@@ -204,19 +206,10 @@ def _figures(
         "landmark_mm": float(np.mean(list(errors.values()))) if errors else float("nan"),
         "folded": result.jacobian.folded,
         "smallest_jacobian": result.jacobian.smallest,
-        "consistency_mm": consistency_mm(result),
+        "consistency_mm": round_trip_mm(result.deformation, result.inverse, result.segmentation),
         "uncertainty_mm": float(uncertainty.mean()),
         "confidence": result.confidence.value,
     }
-
-
-def consistency_mm(result: BiplanarResult) -> float:
-    """Largest distance of a point of the bone from itself, to the atlas and back by the saved maps [mm]."""
-    kji = torch.nonzero(result.segmentation.values != 0)[::17]
-    matrix = torch.from_numpy(result.segmentation.geometry.ras_from_ijk)
-    world = kji.flip(-1).double() @ matrix[:3, :3].T + matrix[:3, 3]
-    back = warp_points(result.inverse, warp_points(result.deformation, world))
-    return float((back - world).norm(dim=-1).max())
 
 
 def _no_figures() -> dict[str, float | int]:

@@ -28,9 +28,10 @@ from DeepRegistrationLib.workflows.biplanar_targets import (
     where_shadows_count,
 )
 
-_FIELD_MM = 2.0
+_FIELDS_MM = (2.0, 1.4)
 """Voxels of the saved fields. Both are interpolated linearly between voxels: the finer, the better one undoes
-the other."""
+the other. The finer ones are taken where a point of the bone would come back further off than this:"""
+_ROUND_TRIP_MM = 0.09
 _POLISHING = 3
 _MARGIN_MM = 12.0
 _OUTSIDE_HU = -1000.0
@@ -66,19 +67,37 @@ def bend_atlas(atlas: BendableAtlas, found: FoundShape) -> BentAtlas:
     """
     with torch.no_grad():
         numbers = found.fit.numbers
-        grid = atlas.grid(_FIELD_MM, border=2)
-        velocity = found.bent.velocity(numbers, spline_matrices(found.bent.model.control, grid))
         world_from_atlas = np.linalg.inv(found.bent.atlas_from_world(numbers).numpy())
-        back = AffineAndFlow(world_from_atlas, -velocity, grid)
-        inverse = back.field()
         frame = atlas.labels.geometry.moved(found.start)
-        fine = _around(atlas, inverse, frame, float(atlas.labels.geometry.spacing_mm.min()))
-        deformation = _undoing(
-            back.inverse(_around(atlas, inverse, frame, _FIELD_MM)), inverse, world_from_atlas
-        )
-        on_fine = back.inverse(fine)
+        for spacing_mm in _FIELDS_MM:
+            grid = atlas.grid(spacing_mm, border=2)
+            velocity = found.bent.velocity(numbers, spline_matrices(found.bent.model.control, grid))
+            back = AffineAndFlow(world_from_atlas, -velocity, grid)
+            inverse = back.field()
+            around = _around(atlas, inverse, frame, spacing_mm)
+            deformation = _undoing(back.inverse(around), inverse, world_from_atlas)
+            fine = _around(atlas, inverse, frame, float(atlas.labels.geometry.spacing_mm.min()))
+            on_fine = back.inverse(fine)
+            labels = warped_labels(atlas.labels, on_fine)
+            if round_trip_mm(deformation, inverse, labels) < _ROUND_TRIP_MM:
+                break
         warped = warp(atlas.ct, on_fine, outside=_OUTSIDE_HU)
-        return BentAtlas(deformation, inverse, warped, warped_labels(atlas.labels, on_fine), world_from_atlas)
+        return BentAtlas(deformation, inverse, warped, labels, world_from_atlas)
+
+
+def round_trip_mm(deformation: DisplacementField, inverse: DisplacementField, labels: Volume) -> float:
+    """Largest distance of a point of the bone from itself, to the atlas and back by both maps [mm].
+
+    Args:
+        deformation: world -> atlas.
+        inverse: atlas -> world.
+        labels: of the bone in the world.
+    """
+    kji = torch.nonzero(labels.values != 0)[::17]
+    matrix = torch.from_numpy(labels.geometry.ras_from_ijk)
+    world = kji.flip(-1).double() @ matrix[:3, :3].T + matrix[:3, 3]
+    back = warp_points(inverse, warp_points(deformation, world))
+    return float((back - world).norm(dim=-1).max())
 
 
 def warped_labels(labels: Volume, field: DisplacementField) -> Volume:
