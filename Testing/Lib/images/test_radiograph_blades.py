@@ -43,7 +43,9 @@ def test_blades_are_found_though_as_much_scatter_as_image_arrives_behind_them(a_
 
 
 def test_a_single_blade_is_found_on_its_side(a_thick_patient):
-    true = taken(a_thick_patient, Collimation((2.0, 0.6, 2.0, 2.0), 4.0, penumbra_mm=1.0), scatter_to_primary=0.4)
+    true = taken(
+        a_thick_patient, Collimation((2.0, 0.6, 2.0, 2.0), 4.0, penumbra_mm=1.0), scatter_to_primary=0.4
+    )
     found = find_blades(true.pixels.numpy(), EVERYWHERE, dark_outside=True)
     assert found.count == 1
     assert not (found.mask & ~true.field.numpy()).any()
