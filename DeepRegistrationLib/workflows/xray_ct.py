@@ -140,7 +140,9 @@ def _evidence(
         RadiographRefinementSettings(12, 5e-4, 0.1, 0.5),
     ).poses[0]
     best = float(scene.level(FINE_PX, detail_measure).similarity(pose)[0])
-    rival = rival_score(found.pool, scene.centre) if found.pool is not None else best
+    rival = best
+    if found.pool is not None:
+        rival = rival_score(found.pool, found.pose, scene.centre, scene.cameras)
     camera = scene.radiographs[0].camera
     shadows = [camera.project((p[:3, :3] @ scene.centre + p[:3, 3]).numpy())[0] for p in (found.pose, other)]
     return XrayEvidence(

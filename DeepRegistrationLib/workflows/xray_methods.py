@@ -132,7 +132,7 @@ def _by_search(scene: XrayScene, settings: XrayCtSettings, track: Track) -> Foun
         candidates=settings.candidates,
         rounds=settings.rounds,
         seed=settings.seed,
-        is_certain=lambda pool: stands_out(pool, scene.centre),
+        is_certain=lambda pool: stands_out(pool, scene.centre, scene.cameras),
         time_limit_s=settings.time_limit_s,
         advance=lambda fraction, similarity, pose: track.follow(SEARCH, fraction, similarity, pose),
     )

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.images.pyramid import downsample
 from DeepRegistrationLib.images.radiograph import Radiograph
@@ -157,6 +158,11 @@ class XrayScene:
             )
             for radiograph in self.radiographs
         )
+
+    @property
+    def cameras(self) -> list[Camera]:
+        """Of the radiographs."""
+        return [radiograph.camera for radiograph in self.radiographs]
 
     @cached_property
     def centre(self) -> torch.Tensor:

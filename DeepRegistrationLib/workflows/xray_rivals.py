@@ -4,13 +4,17 @@ Soft tissue, noise and scatter leave a residual at the right pose too. What tell
 there than at the best pose elsewhere.
 """
 
+from collections.abc import Sequence
+
 import torch
 
+from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.geometry.rotations import geodesic_distance
 from DeepRegistrationLib.optimize.radiograph_search import Candidates
 
-DIFFERENT_RAD, DIFFERENT_MM = 0.1, 30.0
-"""Turn or shift from which on a pose is another answer; depth, which is known least, moves it most."""
+DIFFERENT_RAD, DIFFERENT_MM, DIFFERENT_DEPTH_MM = 0.1, 12.0, 30.0
+"""Turn, shift across the beam of any view, and shift at all from which on a pose is another answer: the depth
+of a single view is known least."""
 # wrong poses did not reach these on the CTs for tuning
 CERTAIN_RESIDUAL_RATIO = 2.0
 CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 2.5, 0.04
@@ -21,28 +25,27 @@ ENOUGH_RIVALS, CHANCE = 4, 0.1
 wrong poses have reached elsewhere is taken: all may have ended at the answer, too."""
 
 
-def rival_scores(pool: Candidates, centre_ras: torch.Tensor) -> torch.Tensor:
-    """(M,); similarities of the poses that are other answers than the first, best first.
+def rival_score(
+    pool: Candidates, answer: torch.Tensor, centre_ras: torch.Tensor, cameras: Sequence[Camera]
+) -> float:
+    """Similarity of the best pose that is another answer; at least `CHANCE` if there are few.
 
     Args:
         pool: the best first.
+        answer: (4, 4); pose that was chosen.
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
+        cameras: of the views.
     """
     rotations = pool.poses[:, :3, :3]
-    centres = pool.poses[:, :3, 3] + rotations @ centre_ras
-    turned = geodesic_distance(rotations, rotations[0]) > DIFFERENT_RAD
-    others = turned | ((centres - centres[0]).norm(dim=-1) > DIFFERENT_MM)
-    return pool.scores[others]
-
-
-def rival_score(pool: Candidates, centre_ras: torch.Tensor) -> float:
-    """Similarity of the best pose that is another answer than the first; at least `CHANCE` if there are few.
-
-    Args:
-        pool: the best first.
-        centre_ras: (3,); middle of the anatomy in the frame of the volume.
-    """
-    scores = rival_scores(pool, centre_ras)
+    here = answer[:3, :3] @ centre_ras + answer[:3, 3]
+    apart = rotations @ centre_ras + pool.poses[:, :3, 3] - here  # (M, 3)
+    others = geodesic_distance(rotations, answer[:3, :3]) > DIFFERENT_RAD
+    others |= apart.norm(dim=-1) > DIFFERENT_DEPTH_MM
+    for camera in cameras:
+        beam = torch.nn.functional.normalize(here - torch.from_numpy(camera.source_ras.copy()), dim=0)
+        across = apart - (apart @ beam)[:, None] * beam
+        others |= across.norm(dim=-1) > DIFFERENT_MM
+    scores = pool.scores[others]
     best = float(scores.max()) if len(scores) else 0.0
     return best if len(scores) >= ENOUGH_RIVALS else max(best, CHANCE)
 
@@ -57,9 +60,9 @@ def score_ratio(best: float, rival: float) -> float:
     return max(best, 0.02) / max(rival, 0.02)
 
 
-def stands_out(pool: Candidates, centre_ras: torch.Tensor) -> bool:
-    """True if no further search is needed; see the arguments of `rival_score`."""
-    best, rival = float(pool.scores[0]), rival_score(pool, centre_ras)
+def stands_out(pool: Candidates, centre_ras: torch.Tensor, cameras: Sequence[Camera]) -> bool:
+    """True if no further search is needed: the first pose stands out; arguments as in `rival_score`."""
+    best, rival = float(pool.scores[0]), rival_score(pool, pool.poses[0], centre_ras, cameras)
     if residual_ratio(best, rival) > CERTAIN_RESIDUAL_RATIO:
         return True
     return best > LEAST_CERTAIN_SCORE and score_ratio(best, rival) > CERTAIN_SCORE_RATIO

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.rigid import se3_exp
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.optimize.radiograph_search import Candidates
@@ -35,6 +36,9 @@ CLEAR = XrayEvidence(
     depth_sigma_mm=0.5,
 )
 CENTRE = torch.zeros(3, dtype=torch.float64)
+# 620 mm from the source; the beam runs along A
+CAMERAS = (CArm(1020.0, 620.0, 0.0, 0.0, (1.0, 1.0), (64, 64)).camera(np.zeros(3)),)
+ASIDE = (CArm(1020.0, 620.0, 90.0, 0.0, (1.0, 1.0), (64, 64)).camera(np.zeros(3)),)
 
 
 def test_clear_evidence_is_trusted():
@@ -85,17 +89,36 @@ NEAR, TURNED, MOVED = [0.02, 0, 0, 5, 0, 0], [0.3, 0, 0, 0, 0, 0], [0, 0, 0, 0, 
 OTHERS = [TURNED, MOVED, [0, 0.4, 0, 0, 0, 0], [0, 0, 0.5, 0, 40, 0]]
 
 
+def rival_of(candidates):
+    return rival_score(candidates, candidates.poses[0], CENTRE, CAMERAS)
+
+
 def test_the_neighbourhood_of_the_answer_is_no_rival():
     everywhere = pool([[0.0] * 6, NEAR, *OTHERS], [0.9, 0.85, 0.4, 0.5, 0.3, 0.2])
-    assert rival_score(everywhere, CENTRE) == pytest.approx(0.5)
+    assert rival_of(everywhere) == pytest.approx(0.5)
+
+
+def test_in_depth_a_pose_has_to_be_further_away_to_be_another_answer():
+    for axis, elsewhere in ((3, True), (4, False), (5, True)):
+        shift = [0.0] * 6
+        shift[axis] = 20.0
+        candidates = pool([[0.0] * 6, shift, *OTHERS], [0.9, 0.6, 0.1, 0.1, 0.1, 0.1])
+        assert (rival_of(candidates) > 0.5) == elsewhere
+        # from the side, depth is a shift like the others
+        assert rival_score(candidates, candidates.poses[0], CENTRE, (*CAMERAS, *ASIDE)) > 0.5
+
+
+def test_rivals_are_those_of_the_answer_and_not_of_the_best_of_the_search():
+    candidates = pool([MOVED, [0.0] * 6, *OTHERS], [0.9, 0.85, 0.1, 0.1, 0.1, 0.1])
+    assert rival_score(candidates, torch.eye(4).double(), CENTRE, CAMERAS) == pytest.approx(0.9)
 
 
 def test_few_other_poses_do_not_tell_what_a_wrong_one_can_reach():
     """One pose that happens to fit badly must not make a weak answer look certain."""
-    assert rival_score(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01]), CENTRE) == pytest.approx(CHANCE)
-    assert rival_score(pool([[0.0] * 6, TURNED], [0.9, 0.5]), CENTRE) == pytest.approx(0.5)
-    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.21, 0.01, 0.0]), CENTRE)
-    assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE)
+    assert rival_of(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01])) == pytest.approx(CHANCE)
+    assert rival_of(pool([[0.0] * 6, TURNED], [0.9, 0.5])) == pytest.approx(0.5)
+    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.21, 0.01, 0.0]), CENTRE, CAMERAS)
+    assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE, CAMERAS)
 
 
 def test_ratios_compare_what_is_left_and_what_is_explained():
@@ -109,7 +132,7 @@ def test_ratios_compare_what_is_left_and_what_is_explained():
 )
 def test_only_a_pose_that_stands_out_ends_the_search(best, others, is_certain):
     scores = [best, *[others] * len(OTHERS)]
-    assert stands_out(pool([[0.0] * 6, *OTHERS], scores), CENTRE) == is_certain
+    assert stands_out(pool([[0.0] * 6, *OTHERS], scores), CENTRE, CAMERAS) == is_certain
 
 
 @pytest.fixture(scope="module")
