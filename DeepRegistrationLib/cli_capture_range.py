@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.cli_options import QuietOption, run_study
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.progress import Report
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.cli_options import DeviceOption, QuietOption, run_study
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod
 from DeepRegistrationLib.progress import Report

@@ -13,8 +13,8 @@ import torch
 
 from DeepRegistrationLib.data.xray_poses import XrayPoseSettings, poses_around, random_poses
 from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.losses.direction_loss import angle_between

@@ -23,7 +23,7 @@ from DeepRegistrationLib.evaluation.capture_range import (
 )
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.xray_study_cts import load_study_ct
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.models.catalog import Network
 from DeepRegistrationLib.models.load import load_model
 from DeepRegistrationLib.models.registry import build_network

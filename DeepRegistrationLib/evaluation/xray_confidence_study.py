@@ -20,8 +20,8 @@ from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.evaluation.xray_errors import SUCCESS_DEG, SUCCESS_MM, is_right, xray_errors
 from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, bones_alone, draw_poses, load_study_ct
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.jobs.device import Device

@@ -11,7 +11,8 @@ from DeepRegistrationLib.evaluation.study_figures import draw_boxes
 from DeepRegistrationLib.evaluation.study_tables import in_order, models_text, table
 from DeepRegistrationLib.evaluation.xray_errors import SUCCESS_DEG, SUCCESS_MM, is_right
 from DeepRegistrationLib.evaluation.xray_paper_table import FIGURE, SIMULATED
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget, XrayTrial
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
+from DeepRegistrationLib.evaluation.xray_trials import XrayTrial
 from DeepRegistrationLib.workflows.result import Trust
 
 SHIFT_FIGURE, TURN_FIGURE = "xray_shifts.png", "xray_turns.png"

@@ -30,8 +30,9 @@ from DeepRegistrationLib.evaluation.xray_study_cts import (
     draw_poses,
     load_study_ct,
 )
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget, XrayTrial
+from DeepRegistrationLib.evaluation.xray_trials import XrayTrial
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod, XrayCtSettings
 from DeepRegistrationLib.progress import Progress, Report, keep_going

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from DeepRegistrationLib.evaluation.xray_study_cts import StudyCt, drr_target, paper_camera
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.images.pixel_meaning import PixelMeaning
 from DeepRegistrationLib.images.radiograph import Radiograph

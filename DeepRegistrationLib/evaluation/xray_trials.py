@@ -2,26 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 
 from DeepRegistrationLib.workflows.result import Confidence
 from DeepRegistrationLib.workflows.xray_confidence import XrayEvidence, judge
 
 XrayKey = tuple[str, str, str, int, int]
 """CT, target, method, number and seed: what makes a trial the same one in another run."""
-
-
-class XrayTarget(StrEnum):
-    """What is registered to."""
-
-    DRR = "drr"
-    """The DRR of the whole CT."""
-    BONES = "bones"
-    """The same, but nothing of the CT is registered except its bones, as in the paper."""
-    REALISTIC = "realistic"
-    """A simulated radiograph: spectrum, scatter, noise, collimation."""
-    TWO_VIEWS = "two-views"
-    """Two such DRRs, 90 degrees apart."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ TORCH_FREE = (
 )
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "mrml", "DeepRegistrationSlicer", "DeepRegistration"}
 # from the top down; every other file of the Slicer side is below them
-SLICER_SIDE_TOP = ["Panel", "Logic"]
+SLICER_SIDE_TOP = ["Panel", "PhantomCheck", "Logic"]
 
 LIBRARY_FILES = python_files(LIBRARY)
 SLICER_SIDE_FILES = python_files(SLICER_SIDE)

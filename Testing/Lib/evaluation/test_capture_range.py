@@ -17,7 +17,7 @@ from DeepRegistrationLib.evaluation.capture_range import (
 )
 from DeepRegistrationLib.evaluation.capture_range_study import figures, trained_network, write_capture_range
 from DeepRegistrationLib.evaluation.xray_study_cts import study_ct
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.networks.xray_deep_net import XrayDeepNet
 from Testing.Lib.pictures import FAR, oblique_geometry

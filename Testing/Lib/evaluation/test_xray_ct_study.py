@@ -13,8 +13,9 @@ from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.evaluation.xray_ct_study import TRIALS_FILE, XrayStudySettings, run_xray_study
 from DeepRegistrationLib.evaluation.xray_study_cts import draw_poses, load_study_ct
+from DeepRegistrationLib.evaluation.xray_target import XrayTarget
 from DeepRegistrationLib.evaluation.xray_targets import radiographs_of, random_acquisition
-from DeepRegistrationLib.evaluation.xray_trials import XrayTarget, XrayTrial
+from DeepRegistrationLib.evaluation.xray_trials import XrayTrial
 from DeepRegistrationLib.images.write import write_nifti
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.xray_ct import XrayCtMethod

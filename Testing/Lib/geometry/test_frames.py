@@ -71,9 +71,14 @@ def test_a_sheared_image_is_refused_with_its_angle():
         check_axes(matrix, "scan")
 
 
-@pytest.mark.parametrize("entry", [0.0, np.nan, np.inf])
-def test_a_direction_matrix_without_volume_is_refused(entry):
-    with pytest.raises(
-        InputError, match=r"direction matrix of 'scan' is singular .*Correct the image header"
-    ):
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (0.0, r"direction matrix of 'scan' is singular .*Correct the image header"),
+        (np.nan, r"The place of 'scan' is not known: .*Correct the image header"),
+        (np.inf, r"The place of 'scan' is not known: .*Correct the image header"),
+    ],
+)
+def test_a_direction_matrix_without_volume_is_refused(entry, text):
+    with pytest.raises(InputError, match=text):
         check_axes(np.diag([1.0, entry, 1.0, 1.0]), "scan")
