@@ -1,16 +1,20 @@
 # Everything sets itself up: only python3 (3.11 or newer, with venv) and make have to be there.
-# Variables: PYTHON, TORCH_INDEX (package index with the CPU build of torch), PIP_ARGS, DATA, OUTPUT.
+# Variables: PYTHON, TORCH_INDEX (package index with the CPU build of torch), PIP_ARGS, DATA, OUTPUT,
+# PROCESSES (side by side in the tests).
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 PIP_ARGS ?=
 DATA ?= ../shared/data
 OUTPUT ?= output
+PROCESSES ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+# a file's tests share what is costly to make
+SIDE_BY_SIDE := -n $(PROCESSES) --dist loadfile
 
 .PHONY: help venv demo test test-lib test-slicer test-slow test-gpu test-killed evaluate benchmark lint format clean
 
@@ -51,11 +55,11 @@ format: venv
 test: lint test-lib test-slicer
 
 test-lib: venv
-	$(PYTEST) Testing/Lib -m "not slow and not gpu"
+	$(PYTEST) Testing/Lib Testing/Documents $(SIDE_BY_SIDE) -m "not slow and not gpu"
 
 # apart from the library's tests: they boot Slicer's scene and Qt once per process
 test-slicer: venv
-	$(PYTEST) Testing/Slicer -m "not slow and not gpu"
+	$(PYTEST) Testing/Slicer $(SIDE_BY_SIDE) -m "not slow and not gpu"
 
 test-slow: venv
 	$(PYTEST) Testing -m "slow and not gpu"

@@ -83,7 +83,7 @@ def test_trials_of_another_folder_are_taken_over(a_collection, a_finished_study,
 
 def test_a_stopped_study_keeps_its_trials_and_goes_on(a_collection, tmp_path):
     methods = (XrayCtMethod.GRAD_NCC, XrayCtMethod.AUTO)
-    settings = dataclasses.replace(SMALL, targets=(XrayTarget.BONES,), methods=methods)
+    settings = dataclasses.replace(SMALL, targets=(XrayTarget.BONES,), methods=methods, cts=(BONE_ONLY,))
 
     def stop_after_one(progress):
         return "grad-ncc, 1 of 2" not in progress.text
