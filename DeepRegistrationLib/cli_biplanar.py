@@ -9,11 +9,17 @@ from DeepRegistrationLib.cli_options import (
     IMAGE,
     OUTPUT,
     DeviceOption,
+    FramesOption,
+    GeometriesOption,
     JsonOption,
     OutputOption,
+    PolarityOption,
     QuietOption,
     ReportOption,
+    SearchRotationOption,
+    SearchTranslationOption,
     SeedOption,
+    SourceToDetectorOption,
     run_and_exit,
 )
 from DeepRegistrationLib.errors import InputError
@@ -30,13 +36,7 @@ def biplanar(
     lateral: Annotated[
         Path, typer.Option(help="Second radiograph of the same moment, from any other angle.")
     ],
-    geometry: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Camera file of each radiograph, AP first: JSON with lengths in mm (see docs), "
-            "or a calibration of XMALab. Left out, DICOM tags tell."
-        ),
-    ] = None,
+    geometry: GeometriesOption = None,
     mask: Annotated[
         list[Path] | None,
         typer.Option(
@@ -62,14 +62,8 @@ def biplanar(
             "lies in the world as it is."
         ),
     ] = None,
-    frame: Annotated[
-        list[int] | None,
-        typer.Option(help="Which frame of each radiograph, from 0, where a file has several.", min=0),
-    ] = None,
-    source_to_detector: Annotated[
-        float | None,
-        typer.Option(help="Distance [mm], where the geometry does not tell it (XMALab).", min=1),
-    ] = None,
+    frame: FramesOption = None,
+    source_to_detector: SourceToDetectorOption = None,
     output: OutputOption = OUTPUT,
     method: Annotated[
         BiplanarMethod,
@@ -78,13 +72,8 @@ def biplanar(
             "shape from the radiographs. sdm: the statistical model alone. network: the paper's answer."
         ),
     ] = BiplanarMethod.AUTO,
-    search_rotation: Annotated[
-        float,
-        typer.Option(help="How far the bone may be turned at the start: standard deviation [degrees]."),
-    ] = BiplanarSettings.search_rotation_deg,
-    search_translation: Annotated[
-        float, typer.Option(help="How far it may be off: standard deviation along each axis [mm].")
-    ] = BiplanarSettings.search_translation_mm,
+    search_rotation: SearchRotationOption = BiplanarSettings.search_rotation_deg,
+    search_translation: SearchTranslationOption = BiplanarSettings.search_translation_mm,
     view_rotation: Annotated[
         float,
         typer.Option(
@@ -99,9 +88,7 @@ def biplanar(
         float,
         typer.Option(help="Factor on how far shapes may differ from the atlas; 0 keeps its mean."),
     ] = BiplanarSettings.shape_freedom,
-    polarity: Annotated[
-        XrayPolarity, typer.Option(help="How bone looks in the radiographs' files; auto finds out.")
-    ] = XrayPolarity.AUTO,
+    polarity: PolarityOption = XrayPolarity.AUTO,
     device: DeviceOption = Device.AUTO,
     seed: SeedOption = 0,
     warped: Annotated[

@@ -12,6 +12,7 @@ from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.errors import Cancelled
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.job import ExitCode, Job
+from DeepRegistrationLib.jobs.xray_ct import XrayPolarity
 from DeepRegistrationLib.progress import Report
 
 IMAGE = "NIfTI, NRRD, MetaImage or a folder with one DICOM series"
@@ -33,6 +34,30 @@ OutputOption = Annotated[Path, typer.Option(help="Folder for the result; an olde
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.")]
 ReportOption = Annotated[bool, typer.Option(help="Write report.html with pictures.")]
 SceneOption = Annotated[bool, typer.Option("--scene", help="Write scene.mrb for Slicer (needs slicer-core).")]
+GeometriesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Camera file of each radiograph, in the same order: JSON with lengths in mm (see docs), or "
+        "a calibration of XMALab. Left out, DICOM tags tell."
+    ),
+]
+FramesOption = Annotated[
+    list[int] | None,
+    typer.Option(help="Which frame of each radiograph, from 0, where a file has several; repeat.", min=0),
+]
+SourceToDetectorOption = Annotated[
+    float | None, typer.Option(help="Distance [mm], where the geometry does not tell it (XMALab).", min=1)
+]
+PolarityOption = Annotated[
+    XrayPolarity, typer.Option(help="How bone looks in the radiographs' files; auto finds out.")
+]
+SearchTranslationOption = Annotated[
+    float, typer.Option(help="How far the start may be off: standard deviation along each axis [mm].")
+]
+SearchRotationOption = Annotated[
+    float,
+    typer.Option(help="How far the start may be turned: standard deviation about each axis [degrees]."),
+]
 OUTPUT = Path("deepregistration-result")
 
 

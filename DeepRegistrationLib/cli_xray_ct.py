@@ -9,12 +9,18 @@ from DeepRegistrationLib.cli_options import (
     IMAGE,
     OUTPUT,
     DeviceOption,
+    FramesOption,
+    GeometriesOption,
     JsonOption,
     OutputOption,
+    PolarityOption,
     QuietOption,
     ReportOption,
     SceneOption,
+    SearchRotationOption,
+    SearchTranslationOption,
     SeedOption,
+    SourceToDetectorOption,
     run_and_exit,
 )
 from DeepRegistrationLib.jobs.device import Device
@@ -34,13 +40,7 @@ def xray_ct(
         list[Path],
         typer.Option(help="Radiograph: DICOM, NRRD, PNG or TIFF; repeat for several views of one moment."),
     ],
-    geometry: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Camera file of each radiograph, in the same order: JSON with lengths in mm (see docs), or "
-            "a calibration of XMALab. Left out, DICOM tags tell."
-        ),
-    ] = None,
+    geometry: GeometriesOption = None,
     ct_labels: Annotated[
         Path | None,
         typer.Option(help="Labels of bones on the grid of --ct; left out, all that is dense is registered."),
@@ -55,14 +55,8 @@ def xray_ct(
             "transform.tfm of an earlier result. Left out, the CT lies in the world as it is."
         ),
     ] = None,
-    frame: Annotated[
-        list[int] | None,
-        typer.Option(help="Which frame of each radiograph, from 0, where a file has several; repeat.", min=0),
-    ] = None,
-    source_to_detector: Annotated[
-        float | None,
-        typer.Option(help="Distance [mm], where the geometry does not tell it (XMALab).", min=1),
-    ] = None,
+    frame: FramesOption = None,
+    source_to_detector: SourceToDetectorOption = None,
     output: OutputOption = OUTPUT,
     method: Annotated[
         XrayCtMethod,
@@ -74,13 +68,8 @@ def xray_ct(
     measure: Annotated[
         XrayMeasure, typer.Option(help="Similarity of the last refinement; for the method auto.")
     ] = XrayMeasure.DETAIL,
-    search_rotation: Annotated[
-        float,
-        typer.Option(help="How far the start may be turned: standard deviation about each axis [degrees]."),
-    ] = XrayCtSettings.search_rotation_deg,
-    search_translation: Annotated[
-        float, typer.Option(help="How far it may be off: standard deviation along each axis [mm].")
-    ] = XrayCtSettings.search_translation_mm,
+    search_rotation: SearchRotationOption = XrayCtSettings.search_rotation_deg,
+    search_translation: SearchTranslationOption = XrayCtSettings.search_translation_mm,
     candidates: Annotated[int, typer.Option(help="Poses refined after the search.", min=1)] = (
         XrayCtSettings.candidates
     ),
@@ -90,9 +79,7 @@ def xray_ct(
     time_limit: Annotated[
         float | None, typer.Option(help="No new round of the search begins after this time [s].")
     ] = XrayCtSettings.time_limit_s,
-    polarity: Annotated[
-        XrayPolarity, typer.Option(help="How bone looks in the radiographs' files; auto finds out.")
-    ] = XrayPolarity.AUTO,
+    polarity: PolarityOption = XrayPolarity.AUTO,
     device: DeviceOption = Device.AUTO,
     seed: SeedOption = 0,
     warped: Annotated[

@@ -14,17 +14,16 @@ from DeepRegistrationLib.data.femur_folder import ATLAS, TABLE, CtPair, find_atl
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.ct_checks import check_ct
 from DeepRegistrationLib.images.detector_image import detector_volume
-from DeepRegistrationLib.images.dicom_camera import KnownGeometry
-from DeepRegistrationLib.images.geometry_file import is_camera_file, size_in_words
+from DeepRegistrationLib.images.geometry_file import size_in_words
 from DeepRegistrationLib.images.pose_file import read_pose
 from DeepRegistrationLib.images.radiograph import Radiograph
-from DeepRegistrationLib.images.radiograph_camera import radiograph_camera
-from DeepRegistrationLib.images.radiograph_intensity import attenuation_from_stored
 from DeepRegistrationLib.images.read_radiograph import read_radiograph
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.images.write import write_nrrd
+from DeepRegistrationLib.job_kinds.radiographs import radiographs_used, read_radiographs
 from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
-from DeepRegistrationLib.jobs.biplanar import BiplanarFiles, BiplanarSettings
+from DeepRegistrationLib.jobs.biplanar import BiplanarFiles
+from DeepRegistrationLib.jobs.checks import of_view
 from DeepRegistrationLib.jobs.job import Job
 from DeepRegistrationLib.report.biplanar_sections import biplanar_sections
 from DeepRegistrationLib.report.picture import Picture
@@ -53,22 +52,20 @@ def _read(job: Job, advance: Callable[[float], None]) -> Case:
     check_ct(ct)
     advance(0.5)
     start = np.eye(4) if files.initial_pose is None else read_pose(files.initial_pose)
-    isocentre = start[:3, :3] @ ct.geometry.centre_ras + start[:3, 3]
-    read = [_radiograph(files, view, isocentre, job.settings) for view in range(len(files.xrays))]
+    radiographs, notes = read_radiographs(files, ct, start, job.settings.polarity)
     shadows = tuple(
         None if path is None else _shadow(path, radiograph)
-        for path, (radiograph, _) in zip(files.masks or (None,) * len(files.xrays), read, strict=True)
+        for path, radiograph in zip(files.masks or (None,) * len(radiographs), radiographs, strict=True)
     )
     inputs = BiplanarInputs(
         ct,
         labels,
-        tuple(radiograph for radiograph, _ in read),
+        radiographs,
         shadows,
         None if model is None else read_shape_model(model),
         start,
         _segments(labels, is_femur=(pair.ct.parent / TABLE).is_file()),
     )
-    notes = tuple(dict.fromkeys(note for _, notes in read for note in notes))
     used = _files_used(files, pair, model)
     return Case(inputs, lambda result: used, notes)
 
@@ -84,19 +81,6 @@ def _atlas_files(files: BiplanarFiles) -> tuple[CtPair, Path | None]:
         )
     model = files.folder / SHAPE_MODEL
     return find_atlas(files.folder), model if model.is_file() else None
-
-
-def _radiograph(
-    files: BiplanarFiles, view: int, isocentre_ras: np.ndarray, settings: BiplanarSettings
-) -> tuple[Radiograph, tuple[str, ...]]:
-    """One radiograph with its camera, and sentences about what had to be assumed."""
-    stored = read_radiograph(files.xrays[view], files.of_view(files.frames, view))
-    geometry = files.of_view(files.geometries, view)
-    middle = isocentre_ras if geometry is None or not is_camera_file(geometry) else None
-    known = KnownGeometry(source_to_detector_mm=files.source_to_detector_mm)
-    camera, about_camera = radiograph_camera(stored, geometry, middle, known)
-    radiograph, about_values = attenuation_from_stored(stored, camera, settings.polarity)
-    return radiograph, (*stored.notes, *about_camera, *about_values)
 
 
 def _shadow(path: Path, radiograph: Radiograph) -> torch.Tensor:
@@ -129,11 +113,10 @@ def _files_used(files: BiplanarFiles, pair: CtPair, model: Path | None) -> dict[
         "shape_model": model,
         "initial_pose": files.initial_pose,
     }
-    for view, path in enumerate(files.xrays):
-        paths[names.numbered("xray", view)] = path
-        paths[names.numbered("geometry", view)] = files.of_view(files.geometries, view)
-        paths[names.numbered("mask", view)] = files.of_view(files.masks, view)
-    return {role: path for role, path in paths.items() if path is not None}
+    for view in range(len(files.xrays)):
+        paths[names.numbered("mask", view)] = of_view(files.masks, view)
+    given = {role: path for role, path in paths.items() if path is not None}
+    return {**given, **radiographs_used(files)}
 
 
 def _parts(result: BiplanarResult, job: Job) -> ResultParts:

@@ -12,19 +12,14 @@ from DeepRegistrationLib.atlases.label_names import Segment
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.ct_checks import check_bones, check_ct
 from DeepRegistrationLib.images.detector_image import detector_volume
-from DeepRegistrationLib.images.dicom_camera import KnownGeometry
-from DeepRegistrationLib.images.geometry_file import is_camera_file
 from DeepRegistrationLib.images.pose_file import read_pose
-from DeepRegistrationLib.images.radiograph import Radiograph
-from DeepRegistrationLib.images.radiograph_camera import radiograph_camera
-from DeepRegistrationLib.images.radiograph_intensity import attenuation_from_stored
 from DeepRegistrationLib.images.read import read_volume
-from DeepRegistrationLib.images.read_radiograph import read_radiograph
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.images.write import write_nrrd
+from DeepRegistrationLib.job_kinds.radiographs import radiographs_used, read_radiographs, stamp
 from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
 from DeepRegistrationLib.jobs.job import Job
-from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings, XrayPolarity
+from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 from DeepRegistrationLib.progress import Report
 from DeepRegistrationLib.report.picture import Picture
 from DeepRegistrationLib.report.xray_sections import xray_sections
@@ -54,11 +49,11 @@ class _Inputs(XrayCtInputs):
 
 def _read(job: Job, advance: Callable[[float], None]) -> Case:
     files: XrayCtFiles = job.files
-    ct = _ct(files.ct, _stamp(files.ct))
+    ct = _ct(files.ct, stamp(files.ct))
     advance(0.5)
     labels = None
     if files.ct_labels is not None:
-        labels = _labels(files.ct_labels, _stamp(files.ct_labels))
+        labels = _labels(files.ct_labels, stamp(files.ct_labels))
         check_bones(labels, ct, job.settings.bone_labels)
     elif job.settings.bone_labels:
         wanted = ", ".join(map(str, job.settings.bone_labels))
@@ -68,32 +63,12 @@ def _read(job: Job, advance: Callable[[float], None]) -> Case:
         )
     advance(0.7)
     start = np.eye(4) if files.initial_pose is None else read_pose(files.initial_pose)
-    # where the isocentre is, no DICOM tag tells; the middle of the CT is a start for the search
-    isocentre = tuple((start[:3, :3] @ ct.geometry.centre_ras + start[:3, 3]).tolist())
-    read = []
-    for view, path in enumerate(files.xrays):
-        geometry = files.geometry_of(view)
-        stamps = (_stamp(path), _stamp(geometry) if geometry is not None else None)
-        known = KnownGeometry(source_to_detector_mm=files.source_to_detector_mm)
-        # the isocentre counts only where no camera file tells all
-        middle = isocentre if geometry is None or not is_camera_file(geometry) else None
-        frame = files.frame_of(view)
-        read.append(_radiograph(path, geometry, stamps, frame, middle, known, job.settings.polarity))
-    radiographs = tuple(radiograph for radiograph, _ in read)
+    radiographs, notes = read_radiographs(files, ct, start, job.settings.polarity)
     inputs = _Inputs(ct, labels, radiographs, start, live_folder=files.live_folder)
     check_placement(inputs)
-    notes = tuple(dict.fromkeys(note for _, notes in read for note in notes))
     # a preview is thrown away: nobody asks for its checksums
     used = {} if job.settings.preview else _files_used(files)
     return Case(inputs, lambda result: used, notes)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Changes when a file is written anew; of a file that is not there, nothing."""
-    if not path.exists():
-        return (0, 0)
-    status = path.stat()
-    return (status.st_mtime_ns, status.st_size)
 
 
 # what was read stays for the next job: a preview, and the registration after it, begin at once
@@ -109,24 +84,6 @@ def _labels(path: Path, stamp: tuple[int, int]) -> Volume:
     return read_volume(path, labels=True)
 
 
-@lru_cache(maxsize=4)
-def _radiograph(
-    path: Path,
-    geometry: Path | None,
-    stamps: tuple[tuple[int, int], tuple[int, int] | None],
-    frame: int | None,
-    isocentre_ras: tuple[float, float, float] | None,
-    known: KnownGeometry,
-    polarity: XrayPolarity,
-) -> tuple[Radiograph, tuple[str, ...]]:
-    """One radiograph with its camera, and sentences about what had to be assumed."""
-    stored = read_radiograph(path, frame)
-    middle = np.array(isocentre_ras) if isocentre_ras is not None else None
-    camera, about_camera = radiograph_camera(stored, geometry, middle, known)
-    radiograph, about_values = attenuation_from_stored(stored, camera, polarity)
-    return radiograph, (*stored.notes, *about_camera, *about_values)
-
-
 def _register(inputs: _Inputs, settings: XrayCtSettings, report: Report) -> XrayCtResult:
     if settings.preview:
         return xray_preview.show(inputs, settings, report)
@@ -137,10 +94,8 @@ def _register(inputs: _Inputs, settings: XrayCtSettings, report: Report) -> Xray
 
 def _files_used(files: XrayCtFiles) -> dict[str, Path]:
     paths = {"ct": files.ct, "ct_labels": files.ct_labels, "initial_pose": files.initial_pose}
-    for view, path in enumerate(files.xrays):
-        paths[names.numbered("xray", view)] = path
-        paths[names.numbered("geometry", view)] = files.geometry_of(view)
-    return {role: path for role, path in paths.items() if path is not None}
+    given = {role: path for role, path in paths.items() if path is not None}
+    return {**given, **radiographs_used(files)}
 
 
 def _parts(result: XrayCtResult, job: Job) -> ResultParts:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.checks import check_one_for_each, check_range
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.xray_ct import XrayPolarity
 
@@ -64,13 +65,10 @@ class BiplanarFiles:
                 f"{len(self.xrays)} radiograph was given; the shape of a bone needs at least two, from "
                 "different directions. Give a second one."
             )
-        lists = {"camera files": self.geometries, "masks": self.masks, "numbers of frames": self.frames}
-        for what, entries in lists.items():
-            if entries and len(entries) != len(self.xrays):
-                raise InputError(
-                    f"{len(self.xrays)} radiographs and {len(entries)} {what} were given. Give one for each "
-                    "radiograph, in the same order, or none."
-                )
+        check_one_for_each(
+            self.xrays,
+            {"camera files": self.geometries, "masks": self.masks, "numbers of frames": self.frames},
+        )
         if (self.atlas is None) != (self.atlas_labels is None):
             raise InputError(
                 "An atlas needs its CT and its labels. Give both --atlas and --atlas-labels, or neither."
@@ -90,10 +88,6 @@ class BiplanarFiles:
     def folder(self) -> Path:
         """Folder of the atlas, where no single image was given."""
         return self.atlas_dir or installed_atlas_folder()
-
-    def of_view(self, entries: tuple, view: int) -> object:
-        """The entry of a view, counted from 0, of one of the lists; None where the list is empty."""
-        return entries[view] if entries else None
 
 
 @dataclass(frozen=True)
@@ -128,19 +122,14 @@ class BiplanarSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_range("rotation of the search", self.search_rotation_deg, 0.1, 180.0, "degrees")
-        _check_range("translation of the search", self.search_translation_mm, 0.1, 1000.0, "mm")
-        _check_range("uncertainty of the views' directions", self.view_rotation_deg, 0.0, 45.0, "degrees")
-        _check_range("uncertainty of the views' places", self.view_translation_mm, 0.0, 500.0, "mm")
-        _check_range("freedom of the shape", self.shape_freedom, 0.0, 10.0, "times the model's")
+        check_range("rotation of the search", self.search_rotation_deg, 0.1, 180.0, "degrees")
+        check_range("translation of the search", self.search_translation_mm, 0.1, 1000.0, "mm")
+        check_range("uncertainty of the views' directions", self.view_rotation_deg, 0.0, 45.0, "degrees")
+        check_range("uncertainty of the views' places", self.view_translation_mm, 0.0, 500.0, "mm")
+        check_range("freedom of the shape", self.shape_freedom, 0.0, 10.0, "times the model's")
 
 
 def installed_atlas_folder() -> Path:
     """Where the femur atlas of the program lies: beside the trained networks."""
     inside = _PACKAGE / "Resources" / ATLAS_FOLDER
     return inside if inside.is_dir() else _PACKAGE.parent / "Resources" / ATLAS_FOLDER
-
-
-def _check_range(what: str, value: float, least: float, most: float, unit: str) -> None:
-    if not least <= value <= most:
-        raise InputError(f"The {what} is {value:g} {unit}; it must be between {least:g} and {most:g} {unit}.")

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.checks import check_one_for_each, check_range
 from DeepRegistrationLib.jobs.device import Device
 
 
@@ -81,29 +82,12 @@ class XrayCtFiles:
     def __post_init__(self) -> None:
         if not self.xrays:
             raise InputError("No radiograph was given. Give at least one, with its geometry.")
-        if self.geometries and len(self.geometries) != len(self.xrays):
-            raise InputError(
-                f"{len(self.xrays)} radiographs and {len(self.geometries)} camera files were given. Give one "
-                "camera file for each radiograph, in the same order, or none where DICOM tags tell."
-            )
-        if self.frames and len(self.frames) != len(self.xrays):
-            raise InputError(
-                f"{len(self.xrays)} radiographs and {len(self.frames)} numbers of frames were given. Give "
-                "one for each radiograph, in the same order, or none."
-            )
+        check_one_for_each(self.xrays, {"camera files": self.geometries, "numbers of frames": self.frames})
 
     @property
     def moving(self) -> Path:
         """The image that is registered, as every job calls it."""
         return self.ct
-
-    def geometry_of(self, view: int) -> Path | None:
-        """Camera file of a view, counted from 0; None where DICOM tags have to tell."""
-        return self.geometries[view] if self.geometries else None
-
-    def frame_of(self, view: int) -> int | None:
-        """Frame of a view, counted from 0; None where its file has only one."""
-        return self.frames[view] if self.frames else None
 
 
 @dataclass(frozen=True)
@@ -143,8 +127,8 @@ class XrayCtSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_range("rotation of the search", self.search_rotation_deg, 180.0, "degrees")
-        _check_range("translation of the search", self.search_translation_mm, 1000.0, "mm")
+        check_range("rotation of the search", self.search_rotation_deg, 0.1, 180.0, "degrees")
+        check_range("translation of the search", self.search_translation_mm, 0.1, 1000.0, "mm")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
             raise InputError(
                 f"The time limit is {self.time_limit_s:g} s; it must be positive. Give it in seconds or "
@@ -158,10 +142,3 @@ class XrayCtSettings:
                 f"The labels of the bones are {', '.join(map(str, self.bone_labels))}; labels are whole "
                 "numbers from 1, 0 is background. Leave them out to take all labels."
             )
-
-
-def _check_range(what: str, value: float, largest: float, unit: str) -> None:
-    if not 0 < value <= largest:
-        raise InputError(
-            f"The {what} is {value:g} {unit}; it must be greater than 0 and at most {largest:g} {unit}."
-        )

@@ -6,12 +6,13 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 from PIL import Image
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import JPEG2000Lossless
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.dicom_camera import KnownGeometry
 from DeepRegistrationLib.images.radiograph_camera import radiograph_camera
 from DeepRegistrationLib.images.read_radiograph import read_radiograph
+from Testing.Lib.dicom_radiograph import ANGLES, a_dicom_file
 from Testing.Lib.pictures import FAR
 
 XRAY = Path(__file__).resolve().parents[4] / "shared" / "data" / "xray"
@@ -24,36 +25,6 @@ needs_radiographs = pytest.mark.skipif(
 def pixels():
     """(7, 10) uint16; every pixel differs."""
     return (np.arange(70, dtype=np.uint16) * 900).reshape(7, 10)
-
-
-def a_dicom_file(path, frames, **tags):
-    """A digital radiograph; the frames (F, rows, columns) or (rows, columns) are stored as they are."""
-    data = pydicom.Dataset()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SOPClassUID = DigitalXRayImageStorageForPresentation
-    data.SOPInstanceUID, data.Modality = "1.2.3", "DX"
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = 8 * frames.dtype.itemsize
-    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, 0
-    data.Rows, data.Columns = frames.shape[-2:]
-    if frames.ndim == 3:
-        data.NumberOfFrames = len(frames)
-    data.PixelData = frames.tobytes()
-    for keyword, value in tags.items():
-        setattr(data, keyword, value)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
-ANGLES = {
-    "DistanceSourceToDetector": 1020,
-    "DistanceSourceToPatient": 620,
-    "ImagerPixelSpacing": [0.5, 0.4],
-    "PositionerPrimaryAngle": 30,
-    "PositionerSecondaryAngle": -10,
-    "PatientOrientation": ["L", "F"],
-}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".nrrd", ".mha", ".nii.gz", ".nii"])

@@ -39,10 +39,8 @@ def test_an_xray_job_is_the_same_after_writing_and_reading(tmp_path):
     assert read_job(tmp_path / "job.json") == job
 
 
-def test_without_camera_files_every_view_asks_its_dicom_tags(tmp_path):
-    files = a_job(tmp_path).files
-    assert [files.geometry_of(view) for view in range(2)] == [None, None]
-    assert files.moving == tmp_path / "ct.nii.gz"
+def test_what_moves_is_the_ct(tmp_path):
+    assert a_job(tmp_path).files.moving == tmp_path / "ct.nii.gz"
 
 
 def test_one_camera_file_for_two_radiographs_is_refused(tmp_path):
