@@ -1,4 +1,4 @@
-"""Where the atlas of a fetal registration comes from: a folder with one image per week, or the scene."""
+"""Where the atlas of a registration comes from: a folder on disk, or the scene."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from pathlib import Path
 import slicer
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.jobs.biplanar import installed_atlas_folder as installed_bone_folder
 from DeepRegistrationLib.remote_file import sha256_of
 from DeepRegistrationLib.sample_data import installed_atlas_folder
 from DeepRegistrationSlicer.MrmlBridge import checkVolume, loadVolume, writeVolume
 from DeepRegistrationSlicer.MrmlLabels import Label, writeLabelsOnGrid
+from DeepRegistrationSlicer.Request import parentBesideMask
 
 YOUNGEST_WEEKS, OLDEST_WEEKS = 18.0, 45.0
 """Gestational ages that make sense [weeks]."""
@@ -28,6 +30,27 @@ class AtlasByAge:
 
     folder: Path | None = None
 
+    @property
+    def place(self) -> Path | None:
+        """The folder, also where none is named; None if no atlas is installed."""
+        return self.folder or installed_atlas_folder()
+
+
+@dataclass(frozen=True)
+class BoneAtlas:
+    """A CT of a bone on disk with its labels and, if there is one, the shape model that goes with it.
+
+    Attributes:
+        folder: holds `atlas_ct` and `atlas_labels`; None takes the femur that comes with the program.
+    """
+
+    folder: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder, also where none is named."""
+        return self.folder or installed_bone_folder()
+
 
 @dataclass(frozen=True, eq=False)
 class AtlasInScene:
@@ -42,7 +65,7 @@ class AtlasInScene:
     labels: slicer.vtkMRMLNode | None = None
 
 
-Atlas = AtlasByAge | AtlasInScene
+Atlas = AtlasByAge | BoneAtlas | AtlasInScene
 
 
 @dataclass(frozen=True)
@@ -105,20 +128,20 @@ def writeAtlas(atlas: Atlas, folder: Path) -> WrittenAtlas:
         InputError: the labels miss their volume.
         RegistrationError: the folder cannot be written.
     """
-    if isinstance(atlas, AtlasByAge):
+    if not isinstance(atlas, AtlasInScene):
         return WrittenAtlas({"atlas_dir": atlas.folder}, {})
     files, names = {"atlas": folder / "atlas.nrrd"}, {}
     writeVolume(atlas.volume, files["atlas"])
     if atlas.labels is not None:
         files["atlas_labels"] = folder / "atlas-labels.nrrd"
-        parent = atlas.volume.GetParentTransformNode()
+        parent = parentBesideMask(atlas.labels, atlas.volume)
         names = writeLabelsOnGrid(atlas.labels, atlas.volume, parent, files["atlas_labels"])
     return WrittenAtlas(files, names)
 
 
 def atlasNodes(atlas: Atlas) -> dict[str, slicer.vtkMRMLNode | None]:
     """File name of an input -> the node that it was written from."""
-    if isinstance(atlas, AtlasByAge):
+    if not isinstance(atlas, AtlasInScene):
         return {}
     return {"atlas": atlas.volume, "atlas-labels": atlas.labels}
 
@@ -135,19 +158,32 @@ def atlasVolume(atlas: Atlas, content: dict) -> slicer.vtkMRMLScalarVolumeNode |
     """
     if isinstance(atlas, AtlasInScene):
         return atlas.volume
-    stamp = content["inputs"]["atlas"]
-    for volume in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if volume.GetAttribute(ATLAS_SHA256) == stamp["sha256"]:
-            return volume
-    path = atlasFile(atlas, content, "atlas")
-    if path is None:
-        return None
+    sha256 = content["inputs"]["atlas"]["sha256"]
+    found = broughtAtlas(sha256)
+    if found is None:
+        path = atlasFile(atlas, content, "atlas")
+        found = bringAtlas(path, sha256) if path is not None else None
+    return found
+
+
+def broughtAtlas(sha256: str) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The node that this file was brought into the scene as; None if it was not."""
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    return next((volume for volume in volumes if volume.GetAttribute(ATLAS_SHA256) == sha256), None)
+
+
+def bringAtlas(path: Path, sha256: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """Adds the file of an atlas to the scene.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     volume = loadVolume(path, path.name.partition(".")[0])
-    volume.SetAttribute(ATLAS_SHA256, stamp["sha256"])
+    volume.SetAttribute(ATLAS_SHA256, sha256)
     return volume
 
 
-def atlasFile(atlas: AtlasByAge, content: dict, role: str) -> Path | None:
+def atlasFile(atlas: AtlasByAge | BoneAtlas, content: dict, role: str) -> Path | None:
     """The file that a result used, if it is still there and still the same.
 
     Args:
@@ -155,7 +191,7 @@ def atlasFile(atlas: AtlasByAge, content: dict, role: str) -> Path | None:
         content: of result.json.
         role: "atlas", "atlas_mask" or "atlas_labels".
     """
-    stamp, folder = content["inputs"].get(role), atlas.folder or installed_atlas_folder()
+    stamp, folder = content["inputs"].get(role), atlas.place
     if stamp is None or folder is None:
         return None
     path = folder / stamp["file"]

@@ -168,6 +168,17 @@ def createLinearTransform(targetFromSource: np.ndarray, name: str) -> slicer.vtk
     return node
 
 
+def loadGridTransform(path: Path, name: str) -> slicer.vtkMRMLGridTransformNode:
+    """Adds a displacement grid as ITK resamples with it: Slicer takes it as the way from the parent.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLGridTransformNode", name)
+    _read(slicer.vtkMRMLTransformStorageNode(), node, path)
+    return node
+
+
 def writeResamplingTransform(targetFromSource: np.ndarray, path: Path) -> None:
     """Writes a linear transform as ITK resamples with it: the way back, in LPS. Slicer saves nodes so.
 
@@ -195,7 +206,17 @@ def matrixToWorld(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
     Raises:
         InputError: a transform above the node is not linear.
     """
-    parent = node.GetParentTransformNode()
+    return matrixUnder(node.GetParentTransformNode(), node)
+
+
+def matrixUnder(
+    parent: slicer.vtkMRMLTransformNode | None, node: slicer.vtkMRMLTransformableNode
+) -> np.ndarray:
+    """The same as if the node stood under another transform, or under none.
+
+    Raises:
+        InputError: that transform is not linear.
+    """
     if parent is None:
         return np.eye(4)
     if not parent.IsTransformToWorldLinear():

@@ -24,10 +24,11 @@ from DeepRegistrationSlicer.XrayCtRequest import LIVE_FOLDER, XrayCtRequest
 from DeepRegistrationSlicer.XrayFollower import XrayFollower
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayPoseWatch import XrayPoseWatch
-from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, shownOf
+from DeepRegistrationSlicer.XrayResultLoader import XrayWanted
 from DeepRegistrationSlicer.XraySample import loadXraySample, xraySample
 from DeepRegistrationSlicer.XrayStage import XrayStage
 from DeepRegistrationSlicer.XrayStartPose import areHandlesShown, hideHandles, makeMovable
+from DeepRegistrationSlicer.XrayViewNodes import shownOf
 from DeepRegistrationSlicer.XrayViews import setOverlayOpacity, showXray
 
 

@@ -8,23 +8,22 @@ import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.camera import Camera, check_rigid
-from DeepRegistrationLib.images.camera_file import write_camera
+from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
-from DeepRegistrationSlicer.MrmlBridge import (
-    checkVolume,
-    matrixToWorld,
-    rasFromIjk,
-    writeResamplingTransform,
-    writeVolume,
-)
+from DeepRegistrationSlicer.MrmlBridge import checkVolume, writeResamplingTransform, writeVolume
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
-from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
 from DeepRegistrationSlicer.Request import WrittenJob, checkStillThere, nodeNames
-from DeepRegistrationSlicer.ResultNodes import ResultNodes, numbered
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.XrayBones import parentOfCt
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
+from DeepRegistrationSlicer.XrayRadiographs import (
+    checkRadiographs,
+    isocentreRas,
+    radiographNodes,
+    rigidStart,
+    writeRadiographs,
+)
 from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, loadXrayResult
 
 LIVE_FOLDER = "live"
@@ -62,17 +61,7 @@ class XrayCtRequest:
             InputError: what is missing or does not fit, and what to do.
         """
         checkVolume(self.ct, "CT")
-        for source in self.radiographs:
-            source.check()
-            if source.volume is self.ct:
-                raise InputError(
-                    f"'{self.ct.GetName()}' is chosen as CT and as radiograph. Choose another one."
-                )
-        volumes = [(source.volume, source.frame) for source in self.radiographs]
-        if len(set(volumes)) < len(volumes):
-            raise InputError(
-                f"'{volumes[0][0].GetName()}' is chosen as both radiographs. Choose another one, or none."
-            )
+        checkRadiographs(self.radiographs, self.ct, "CT")
         self.cameras()
         self.start()
         if self.wanted == XrayWanted(False, False, False, False):
@@ -80,15 +69,7 @@ class XrayCtRequest:
 
     def isocentreRas(self) -> np.ndarray:
         """(3,) [mm] in the world; what C-arms that are given by angles turn about."""
-        if self.isocentre is not None:
-            if self.isocentre.GetNumberOfControlPoints() < 1:
-                raise InputError(
-                    f"The points '{self.isocentre.GetName()}' are empty. Place a point at the isocentre of "
-                    "the C-arm, or choose the middle of the CT."
-                )
-            return np.array(self.isocentre.GetNthControlPointPositionWorld(0))
-        middle = (np.array(dimensionsOf(self.ct)) - 1) / 2
-        return (rasFromIjk(self.ct) @ [*middle, 1.0])[:3]
+        return isocentreRas(self.isocentre, self.ct)
 
     def cameras(self) -> list[Camera]:
         """Source and detector of each radiograph, in the world.
@@ -105,14 +86,7 @@ class XrayCtRequest:
         Raises:
             InputError: the CT stands under a transform that is not rigid.
         """
-        matrix = matrixToWorld(self.ct)
-        try:
-            check_rigid(matrix, "start")
-        except InputError as err:
-            raise self._notRigid() from err
-        if np.linalg.det(matrix[:3, :3]) < 0:
-            raise self._notRigid()
-        return matrix
+        return rigidStart(self.ct, self.ct.GetParentTransformNode(), "CT")
 
     def write(self, folder: Path) -> WrittenJob:
         """Writes images and job file.
@@ -137,17 +111,10 @@ class XrayCtRequest:
         if self.bones is not None:
             labels = folder / "bones.nrrd"
             writeLabelsOnGrid(self.bones, self.ct, parentOfCt(self.ct, self.bones), labels)
-        xrays, geometries, frames = [], [], []
-        for index, (source, camera) in enumerate(zip(self.radiographs, self.cameras(), strict=True)):
-            geometries.append(folder / f"{numbered('camera', index)}.json")
-            write_camera(camera, geometries[-1])
-            path, frame = _radiographFile(source), source.frame
-            if path is None:
-                path, frame = folder / f"{numbered('xray', index)}.nrrd", 0
-                writeVolume(source.image(), path)
-            xrays.append(path)
-            frames.append(frame)
-        return XrayCtFiles(folder / "ct.nrrd", tuple(xrays), tuple(geometries), labels, None, tuple(frames))
+        written = writeRadiographs(self.radiographs, self.cameras(), folder)
+        return XrayCtFiles(
+            folder / "ct.nrrd", written.xrays, written.geometries, labels, None, written.frames
+        )
 
     def writeWith(
         self, folder: Path, files: XrayCtFiles, settings: XrayCtSettings, outputs: Outputs
@@ -163,10 +130,7 @@ class XrayCtRequest:
         )
         write_job(job, folder / "job.json")
         nodes = {"ct": self.ct, "bones": self.bones}
-        nodes |= {
-            path.name.partition(".")[0]: source.volume
-            for path, source in zip(files.xrays, self.radiographs, strict=True)
-        }
+        nodes |= radiographNodes(files.xrays, self.radiographs)
         return WrittenJob(folder / "job.json", job.output_folder, {}, nodeNames(nodes))
 
     def load(self, written: WrittenJob) -> ResultNodes:
@@ -190,12 +154,6 @@ class XrayCtRequest:
         ids = tuple(node.GetID() if node is not None else None for node in (self.ct, self.bones))
         isocentre = tuple(self.isocentreRas()) if self.ct is not None else None
         return (*ids, isocentre, *(source.key() for source in self.radiographs))
-
-    def _notRigid(self) -> InputError:
-        return InputError(
-            f"The CT '{self.ct.GetName()}' stands under a transform that scales, shears or mirrors it. A "
-            "start pose turns and shifts only: choose a rigid transform for it in the module Transforms."
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +192,3 @@ class XrayPreview:
         """Shows the DRRs."""
         self.show(written.outputFolder)
         return ResultNodes()
-
-
-def _radiographFile(source: RadiographSource) -> Path | None:
-    """The DICOM file, whose tags tell what its pixels mean; None where the node shows something else."""
-    path = source.dicomFile()
-    # pixels that were changed after loading are in the node only
-    return path if path is not None and not source.volume.GetModifiedSinceRead() else None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import slicer
 
-from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createTable, loadVolume
-from DeepRegistrationSlicer.MrmlPlots import CHART, Chart, Curve, createChart
+from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createTable
+from DeepRegistrationSlicer.MrmlPlots import Chart, Curve, createChart
 from DeepRegistrationSlicer.ResultLoader import (
     LOW_TRUST,
     allOrNothing,
@@ -17,20 +17,12 @@ from DeepRegistrationSlicer.ResultLoader import (
     nodeName,
     readContent,
 )
-from DeepRegistrationSlicer.ResultNodes import COMPANION, GOES_ALONG, ResultNodes, answerOf, numbered
+from DeepRegistrationSlicer.ResultNodes import COMPANION, GOES_ALONG, ResultNodes, answerOf
 from DeepRegistrationSlicer.XrayBones import createBones, standTogether
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
-from DeepRegistrationSlicer.XrayImages import createDrr, createOnDetector
-from DeepRegistrationSlicer.XrayStand import cameraOf, createStand
-from DeepRegistrationSlicer.XrayViews import XrayShown, showInSliceViews
+from DeepRegistrationSlicer.XrayViewNodes import WantedViews, createViewNodes, namedContent
 
-DRR, XRAY, OVERLAY, STAND = "drr", "xray", "overlay", "stand"
-"""Roles of nodes, numbered by view as drr, drr2."""
 TABLE = "convergence"
-
-_SLICE_VIEWS = ("Red", "Yellow", "Green")
-"""Slice views that every Slicer has: one per radiograph."""
-_OVERLAY = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,29 +68,12 @@ def loadXrayResult(
     wanted = wanted or XrayWanted()
     slicer.mrmlScene.SaveStateForUndo()
     with allOrNothing(ct, bones):
-        content = _named(readContent(folder), inNodeNames)
+        content = namedContent(readContent(folder), inNodeNames)
         transform, more = None, {}
         if wanted.transform:
             transform = createLinearTransform(answerOf(content), nodeName(ct, "to X-ray"))
-        for index, view in enumerate(content["views"]):
-            camera = cameraOf(view["camera"])
-            if wanted.drr:
-                source = radiographs[index] if radiographs else None
-                name = nodeName(ct, f"radiograph {index + 1}")
-                more[numbered(XRAY, index)] = (
-                    createOnDetector(source, camera, _name(f"{source.volume.GetName()} on detector"))
-                    if source is not None
-                    else loadVolume(folder / f"{numbered('xray', index)}.nrrd", name)
-                )
-                drr = folder / f"{numbered('drr', index)}.nrrd"
-                more[numbered(DRR, index)] = createDrr(drr, nodeName(ct, f"DRR {index + 1}"))
-                projected = folder / f"{numbered('bones', index)}.nrrd"
-                if projected.is_file():
-                    name = nodeName(ct, f"bones over radiograph {index + 1}")
-                    more[numbered(OVERLAY, index)] = createDrr(projected, name)
-            if wanted.stand:
-                name = nodeName(ct, f"X-ray machine {index + 1}")
-                more[numbered(STAND, index)] = createStand(camera, name, index)
+        wantedViews = WantedViews(wanted.drr, wanted.stand)
+        more |= createViewNodes(folder, content["views"], ct, wantedViews, radiographs)
         if wanted.stand:
             more[GOES_ALONG] = createBones(ct, bones, nodeName(ct, "bones"))
         if wanted.plot:
@@ -111,38 +86,6 @@ def loadXrayResult(
             result.apply()
         fileAway(result, ct, None, content)
         return result
-
-
-def shownOf(result: ResultNodes) -> XrayShown:
-    """Radiographs of a result, and what lies over them: bones, or all of the CT."""
-    indices = [
-        index for index in range(len(result.content()["views"])) if numbered(XRAY, index) in result.more
-    ]
-    models = [node for node in result.more.values() if node.IsA("vtkMRMLModelNode")]
-    return XrayShown(
-        [result.more[numbered(XRAY, index)] for index in indices],
-        [
-            result.more.get(numbered(OVERLAY, index)) or result.more.get(numbered(DRR, index))
-            for index in indices
-        ],
-        models,
-        result.more.get(CHART),
-    )
-
-
-def showRadiographs(result: ResultNodes) -> None:
-    """Shows each radiograph under its DRR in a slice view that every Slicer has."""
-    showInSliceViews(shownOf(result), _SLICE_VIEWS, _OVERLAY)
-
-
-def _named(content: dict, inNodeNames: Callable[[str], str]) -> dict:
-    """The same result, as the scene calls the images."""
-    views = [view | {"name": inNodeNames(f"'{view['name']}'").strip("'")} for view in content["views"]]
-    return content | {
-        "views": views,
-        "warnings": [inNodeNames(text) for text in content["warnings"]],
-        "confidence_reason": inNodeNames(content["confidence_reason"]),
-    }
 
 
 def _createPlot(content: dict, ct: slicer.vtkMRMLScalarVolumeNode) -> dict[str, slicer.vtkMRMLNode]:
@@ -164,7 +107,3 @@ def _createPlot(content: dict, ct: slicer.vtkMRMLScalarVolumeNode) -> dict[str, 
     table = createTable(columns, nodeName(ct, "convergence"))
     chart = Chart("convergence plot", " - ".join(history), "iteration", "similarity")
     return {TABLE: table} | createChart(table, chart, [Curve("similarity", "similarity")], ct)
-
-
-def _name(name: str) -> str:
-    return slicer.mrmlScene.GenerateUniqueName(name)

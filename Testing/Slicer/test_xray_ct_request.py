@@ -8,8 +8,9 @@ from DeepRegistrationSlicer.MrmlBridge import arrayOf, matrixOf, rasFromIjk, rea
 from DeepRegistrationSlicer.ResultNodes import findResult
 from DeepRegistrationSlicer.XrayCtRequest import LIVE_FOLDER
 from DeepRegistrationSlicer.XrayGeometry import KnownNumbers, RadiographSource
-from DeepRegistrationSlicer.XrayResultLoader import XrayWanted, shownOf
+from DeepRegistrationSlicer.XrayResultLoader import XrayWanted
 from DeepRegistrationSlicer.XrayStartPose import makeMovable
+from DeepRegistrationSlicer.XrayViewNodes import shownOf
 
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.geometry.camera import Camera
