@@ -28,11 +28,6 @@ SUBJECT_SPLIT = {
 }
 """Meshes of msk-STAPLE by the name before `_CT` or `_MRI`; `ts0561` is a CT (`data/xray_split.py`)."""
 
-TS0561_HEADER_FACTOR = 1.5
-"""By which the voxels of `ts0561` are larger than its header says. The file was reduced to 128 voxels along
-each axis from a CT with voxels of 1.5 mm, and its header forgets these: it makes the pelvis of an adult
-176 mm wide and a lumbar vertebra with its disc 21 mm high. 1.5 times that is usual (264 and 31 mm)."""
-
 _SCANNERS = ("_CT", "_MRI")
 
 

@@ -1,7 +1,6 @@
 """Femora cut out of a CT with labels, as the population shows them: right ones, in their own frame."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -47,13 +46,6 @@ def femora_from_ct(
         side: _cut_out(ct, labels, side, label, settings or PopulationSettings())
         for side, label in femora.items()
     }
-
-
-def with_voxels_scaled(volume: Volume, factor: float) -> Volume:
-    """A volume whose header has wrong voxel sizes: all lengths times a factor, about the origin of RAS."""
-    matrix = volume.geometry.ras_from_ijk.copy()
-    matrix[:3] *= factor
-    return replace(volume, geometry=VolumeGeometry(volume.geometry.shape_kji, matrix))
 
 
 def _cut_out(

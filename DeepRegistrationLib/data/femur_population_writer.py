@@ -6,7 +6,7 @@ from pathlib import Path
 
 from DeepRegistrationLib.data.biplanar_split import BiplanarSplit
 from DeepRegistrationLib.data.femur_folder import ATLAS, table_row, write_pair, write_table
-from DeepRegistrationLib.data.femur_from_ct import femora_from_ct, with_voxels_scaled
+from DeepRegistrationLib.data.femur_from_ct import femora_from_ct
 from DeepRegistrationLib.data.femur_meshes import Side, load_femora
 from DeepRegistrationLib.data.femur_population import FemurPopulation, PopulationSettings
 from DeepRegistrationLib.data.femur_shape_model import build_femur_shapes
@@ -106,7 +106,7 @@ def write_ct_femora(
     """
     _check_empty(output)
     volumes = (read_volume(ct), read_volume(labels, labels=True))
-    scaled = [with_voxels_scaled(volume, header_factor) for volume in volumes]
+    scaled = [volume.with_voxels_scaled(header_factor) for volume in volumes]
     found = femora_from_ct(*scaled, femora, coarser_settings(coarser))
     output.mkdir(parents=True, exist_ok=True)
     names = {side: f"{volumes[0].name.removesuffix('_ct')}_{side}" for side in found}

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from DeepRegistrationLib.data.xray_ct_files import read_xray_ct
 from DeepRegistrationLib.data.xray_split import XrayCt
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.bone_mask import BONE_HU, find_bones
 from DeepRegistrationLib.images.pyramid import downsample
-from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
@@ -64,10 +64,9 @@ def load_xray_cubes(
 
 
 def _cube(entry: XrayCt, folder: Path, voxel_mm: float, device: torch.device) -> XrayCube:
-    ct_path, label_path = entry.paths(folder)
-    ct = read_volume(ct_path)
+    ct, labels = read_xray_ct(entry, folder)
     whole = find_bones(ct)
-    labelled = whole if label_path is None else read_volume(label_path, labels=True)
+    labelled = whole if labels is None else labels
     thickness = attenuation_from_hu(ct.values) / WATER_PER_MM
     thickness = torch.where(ct.values < _SOFTEST, torch.zeros_like(thickness), thickness)
     channels = torch.stack(

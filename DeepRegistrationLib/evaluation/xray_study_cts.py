@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from DeepRegistrationLib.data.xray_ct_files import read_xray_ct
 from DeepRegistrationLib.data.xray_poses import XrayPoseSettings, random_poses
 from DeepRegistrationLib.data.xray_split import XrayCt
 from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.images.radiograph import Radiograph
-from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project_volume
@@ -66,10 +66,7 @@ def load_study_ct(entry: XrayCt, folder: Path) -> StudyCt:
     Raises:
         InputError: a file is missing or cannot be read.
     """
-    path, labels_path = entry.paths(folder)
-    ct = read_volume(path)
-    labels = read_volume(labels_path, labels=True) if labels_path else None
-    return study_ct(entry.name, ct, labels, entry.bone_only)
+    return study_ct(entry.name, *read_xray_ct(entry, folder), entry.bone_only)
 
 
 def study_ct(name: str, ct: Volume, labels: Volume | None, bone_only: bool = False) -> StudyCt:

@@ -34,6 +34,12 @@ class Volume:
         """Other values (K, J, I) on the same grid."""
         return replace(self, values=values, name=name or self.name)
 
+    def with_voxels_scaled(self, factor: float) -> "Volume":
+        """The same values where the header has wrong voxel sizes: all lengths times a factor, from RAS 0."""
+        matrix = self.geometry.ras_from_ijk.copy()
+        matrix[:3] *= factor
+        return replace(self, geometry=VolumeGeometry(self.geometry.shape_kji, matrix))
+
     def to(self, device: torch.device) -> "Volume":
         """The same volume with its values on a device."""
         return replace(self, values=self.values.to(device))

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DeepRegistrationLib.data.biplanar_split import TS0561_HEADER_FACTOR
-from DeepRegistrationLib.data.xray_split import XRAY_CTS
+from DeepRegistrationLib.data.xray_split import TS0561_HEADER_FACTOR, XRAY_CTS
 from DeepRegistrationLib.images.read import read_volume
 
 CTS = Path(__file__).resolve().parents[4] / "shared" / "data" / "ct-bone"

@@ -7,14 +7,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from DeepRegistrationLib.data.biplanar_split import TS0561_HEADER_FACTOR
 from DeepRegistrationLib.data.femur_ct import FemurLabel
 from DeepRegistrationLib.data.femur_folder import find_pairs, read_landmarks
-from DeepRegistrationLib.data.femur_from_ct import femora_from_ct, with_voxels_scaled
+from DeepRegistrationLib.data.femur_from_ct import femora_from_ct
 from DeepRegistrationLib.data.femur_meshes import Side
 from DeepRegistrationLib.data.femur_population import PopulationSettings
 from DeepRegistrationLib.data.mask_surface import mask_surface
 from DeepRegistrationLib.data.signed_distance import signed_distance
+from DeepRegistrationLib.data.xray_split import TS0561_HEADER_FACTOR
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.read import read_volume
 from DeepRegistrationLib.images.volume import Volume
@@ -96,8 +96,8 @@ def test_the_command_writes_both_femora_as_a_folder_of_pairs(a_ct_with_both_femo
 
     ct, labels = a_ct_with_both_femora
     # a header that makes everything half as large
-    write_nifti(with_voxels_scaled(ct, 0.5), tmp_path / "two_ct.nii.gz")
-    write_nifti(with_voxels_scaled(labels, 0.5), tmp_path / "two_labels.nii.gz")
+    write_nifti(ct.with_voxels_scaled(0.5), tmp_path / "two_ct.nii.gz")
+    write_nifti(labels.with_voxels_scaled(0.5), tmp_path / "two_labels.nii.gz")
     files = ["--ct", str(tmp_path / "two_ct.nii.gz"), "--labels", str(tmp_path / "two_labels.nii.gz")]
     arguments = ["femora-from-ct", *files, "--output", str(tmp_path / "out"), "--quiet", "--coarser", "4"]
     assert CliRunner().invoke(app, arguments).exit_code == 2  # no femur is named
@@ -122,7 +122,7 @@ def test_the_femora_of_ts0561_have_the_size_of_an_adult_with_the_corrected_heade
         read_volume(CTS / "ts0561_ct.nii.gz"),
         read_volume(CTS / "ts0561_bones_label.nii.gz", labels=True),
     )
-    scaled = [with_voxels_scaled(volume, TS0561_HEADER_FACTOR) for volume in (ct, labels)]
+    scaled = [volume.with_voxels_scaled(TS0561_HEADER_FACTOR) for volume in (ct, labels)]
     found = femora_from_ct(*scaled, {Side.LEFT: 53, Side.RIGHT: 54}, COARSE)
     radii = [femur.drawn["head_radius_mm"] for femur in found.values()]
     assert all(20 < radius < 27 for radius in radii)
