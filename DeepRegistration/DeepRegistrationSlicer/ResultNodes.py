@@ -27,6 +27,8 @@ RESULT = "DeepRegistration.result"
 """Attribute: the content of result.json: settings, confidence, versions, checksums."""
 GOES_ALONG = "bones"
 """Role of a node that is seen in 3D and stands where the subject does."""
+AFFINE = "affine"
+"""Role of a transform that moves nothing: the linear part of the one that does."""
 TRANSFORMS = "transforms"
 """Role of a sequence of transforms. The node that plays it is the transform of the result: it keeps its own
 references, but takes over the attributes of each item."""
@@ -76,8 +78,9 @@ class ResultNodes:
         return list(self.byRole().values())
 
     def transforms(self) -> list[slicer.vtkMRMLTransformNode]:
-        """Those that there are; the first is the answer."""
-        return [node for node in self.nodes() if node.IsA("vtkMRMLTransformNode")]
+        """Those that move something; the first is the answer."""
+        found = self.byRole().items()
+        return [node for role, node in found if node.IsA("vtkMRMLTransformNode") and role != AFFINE]
 
     @property
     def subject(self) -> slicer.vtkMRMLNode | None:
@@ -166,6 +169,15 @@ def findResult(subject: slicer.vtkMRMLNode | None) -> ResultNodes | None:
         **{role: node for role, node in found.items() if role in _ROLES},
         more={role: node for role, node in found.items() if role not in _ROLES},
     )
+
+
+def latestResult() -> ResultNodes | None:
+    """The latest result of the scene; None if there is none."""
+    nodes = _resultNodes()
+    if not nodes:
+        return None
+    latest = max(nodes, key=lambda node: node.GetAttribute(RESULT_ID))
+    return findResult(latest.GetNodeReference(SUBJECT))
 
 
 def parentWithoutResults(node: slicer.vtkMRMLTransformableNode) -> slicer.vtkMRMLTransformNode | None:

@@ -17,15 +17,14 @@ from DeepRegistrationSlicer.AtlasSurface import ensureAtlasSurface
 from DeepRegistrationSlicer.HeadlessSlicer import boot
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
 from DeepRegistrationSlicer.ResultLoader import loadResult, readContent
-from DeepRegistrationSlicer.ResultNodes import ResultNodes
-from DeepRegistrationSlicer.SliceInAtlasView import showInViews
+from DeepRegistrationSlicer.ResultNodes import latestResult
+from DeepRegistrationSlicer.StandardViews import showInStandardViews
 from DeepRegistrationSlicer.SweepScene import loadSweep
-from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult, showRadiographs
+from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult
 
 SCENE = "scene.mrb"
 
 _USAGE = "usage: python -m DeepRegistrationSlicer.SceneWriter RESULT_FOLDER MOVING_FILE"
-_SLICE_VIEWS = ("Red", "Yellow", "Green")
 
 
 def writeScene(folder: Path, moving: Path) -> Path:
@@ -46,11 +45,14 @@ def writeScene(folder: Path, moving: Path) -> Path:
     boot()
     content, name = readContent(folder), moving.name.partition(".")[0]
     if content["job"] == JobKind.US_ANGLES:
-        _showInSliceViews(loadSweep(folder, content, name))
+        loadSweep(folder, content, name)
     elif content["job"] == JobKind.XRAY_CT:
-        showRadiographs(loadXrayResult(folder, loadVolume(_firstFile(moving), name)))
+        loadXrayResult(folder, loadVolume(_firstFile(moving), name))
     else:
-        _showInAtlas(loadResult(folder, loadVolume(_firstFile(moving), name)))
+        result = loadResult(folder, loadVolume(_firstFile(moving), name))
+        if content["job"] == JobKind.FETAL_SLICE:
+            ensureAtlasSurface(AtlasByAge(), result)
+    showInStandardViews(latestResult())
     scene = folder / SCENE
     if not slicer.mrmlScene.WriteToMRB(str(scene)) or not scene.exists():
         raise RegistrationError(f"The scene '{scene}' could not be written. Free some space and try again.")
@@ -72,28 +74,6 @@ def _firstFile(path: Path) -> Path:
     return (
         min((entry for entry in path.iterdir() if entry.is_file()), default=path) if path.is_dir() else path
     )
-
-
-def _showInAtlas(result: ResultNodes) -> None:
-    if result.content()["job"] == JobKind.FETAL_SLICE:
-        ensureAtlasSurface(AtlasByAge(), result)
-        # views that every Slicer has
-        showInViews(result, _SLICE_VIEWS[:2])
-    else:
-        _showInSliceViews(result.subject, result.warped)
-
-
-def _showInSliceViews(
-    background: slicer.vtkMRMLVolumeNode, foreground: slicer.vtkMRMLVolumeNode | None = None
-) -> None:
-    """Slicer takes over what its views showed when the scene was saved; without this they would be black."""
-    for name in _SLICE_VIEWS:
-        view = slicer.vtkMRMLSliceCompositeNode()
-        view.SetSingletonTag(name)
-        view.SetLayoutName(name)
-        view = slicer.mrmlScene.AddNode(view)
-        view.SetBackgroundVolumeID(background.GetID())
-        view.SetForegroundVolumeID(foreground.GetID() if foreground is not None else None)
 
 
 if __name__ == "__main__":

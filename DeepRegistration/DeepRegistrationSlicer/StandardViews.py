@@ -1,0 +1,46 @@
+"""Shows a result in views that every Slicer has, for scenes that are written here and opened elsewhere."""
+
+import slicer
+
+from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationSlicer.LayoutViews import viewNode
+from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SliceInAtlasView import showInViews
+from DeepRegistrationSlicer.SweepBrowser import proxyOf
+from DeepRegistrationSlicer.XrayViewNodes import showRadiographs
+
+SLICE_VIEWS = ("Red", "Yellow", "Green")
+
+
+def showInStandardViews(result: ResultNodes) -> tuple[str, ...]:
+    """Chooses what the slice views show and where they cut.
+
+    Args:
+        result: of any job.
+
+    Returns:
+        Names of the slice views that show something of their own; the others repeat it.
+    """
+    job = result.content()["job"]
+    if job == JobKind.FETAL_SLICE:
+        showInViews(result, SLICE_VIEWS[:2])
+        return SLICE_VIEWS[:2]
+    if job == JobKind.XRAY_CT:
+        showRadiographs(result)
+        return SLICE_VIEWS[: len(result.content()["views"])]
+    if job == JobKind.US_ANGLES:
+        isSweep = result.subject.IsA("vtkMRMLSequenceNode")
+        _showVolume(proxyOf(result.subject) if isSweep else result.subject)
+        return SLICE_VIEWS[:1]
+    _showVolume(result.subject, result.atlas or result.warped)
+    return SLICE_VIEWS
+
+
+def _showVolume(
+    background: slicer.vtkMRMLVolumeNode, foreground: slicer.vtkMRMLVolumeNode | None = None
+) -> None:
+    """Slicer takes over what its views showed when the scene was saved; without this they would be black."""
+    for name in SLICE_VIEWS:
+        view = viewNode("vtkMRMLSliceCompositeNode", name)
+        view.SetBackgroundVolumeID(background.GetID())
+        view.SetForegroundVolumeID(foreground.GetID() if foreground is not None else None)
