@@ -34,16 +34,18 @@ class DeepRegistration(ScriptedLoadableModule):
         parent.dependencies = []
         parent.contributors = ["DeepRegistration contributors"]
         parent.helpText = _(
-            "Registers a reconstructed fetal brain, in any orientation, to an atlas of its age, finds a "
-            "single slice in it, moves a CT to where it was when a radiograph was taken, or finds how far "
-            "ultrasound frames are turned, and says how far the result can be trusted. Choose an image, "
-            "press Register."
+            "Lays a fetal brain MRI of any orientation, or a single slice of it, into a brain atlas of its "
+            "age; moves a CT to where it was when a radiograph was taken; bends a bone atlas until its "
+            "shadows are those of two radiographs; and measures how far ultrasound frames are turned. It "
+            "says how far each result can be trusted. Choose a tab and an image, press Register."
         )
         parent.acknowledgementText = _(
-            "Methods: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for "
-            "Image-to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2018; Gao et al., "
+            "Methods: Mohseni Salehi et al., Real-Time Deep Pose Estimation with Geodesic Loss for Image- "
+            "to-Template Rigid Registration, IEEE Transactions on Medical Imaging, 2019; Gao et al., "
             "Generalizing Spatial Transformers to Projective Geometry with Applications to 2D/3D "
-            "Registration, MICCAI 2020."
+            "Registration, MICCAI 2020; Van Houtte et al., Deep Learning-Based 2D/3D Registration of an "
+            "Atlas to Biplanar X-ray Images, International Journal of Computer Assisted Radiology and "
+            "Surgery, 2022."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", registerLayouts)
