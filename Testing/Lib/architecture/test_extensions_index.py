@@ -3,6 +3,9 @@
 import json
 import re
 
+import pytest
+
+from DeepRegistrationLib.jobs.job import JobKind
 from Testing.Lib.architecture.source_tree import MODULE, ROOT
 
 ENTRY = ROOT / "ExtensionsIndex" / "DeepRegistration.json"
@@ -20,6 +23,14 @@ KINDS = {
     "scm_type": str,
     "scm_url": str,
     "tier": int,
+}
+
+WORDS = {
+    JobKind.FETAL_VOLUME: "fetal brain",
+    JobKind.FETAL_SLICE: "single slice",
+    JobKind.XRAY_CT: "a ct ",
+    JobKind.BIPLANAR: "bone atlas",
+    JobKind.US_ANGLES: "ultrasound frames",
 }
 
 
@@ -56,3 +67,11 @@ def test_entry_and_module_are_of_one_category():
 
 def test_the_licence_lies_at_the_root():
     assert "Apache License" in (ROOT / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("job", JobKind)
+def test_description_and_help_name_every_job(job):
+    module = (MODULE / "DeepRegistration.py").read_text(encoding="utf-8")
+    help_text = re.sub(r'"\s+"', "", module.partition("helpText = _(")[2].partition(")\n")[0])
+    for text in (in_cmake("EXTENSION_DESCRIPTION"), help_text):
+        assert WORDS[job] in text.lower()
