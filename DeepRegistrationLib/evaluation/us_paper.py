@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 
 from DeepRegistrationLib.data.us_paper_triplets import PaperTriplets, paper_triplets
 from DeepRegistrationLib.data.us_subjects import FrameSet
@@ -36,6 +37,8 @@ TABLE_2: Mapping[str, tuple[float, ...]] = {
 """Angles mixed. Source: triplet paper (2020), table 2."""
 _SQUARE, PAPER_SIZE = (128, 128), (64, 32)
 """Columns and rows of the frames that ours see, and of those in the paper's best rows."""
+_ALIASES = 0.7
+"""Deviation of the smoothing of frames that are filled in [their own pixels]; by the validation subjects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +102,15 @@ def errors_of_method(
         method: not "auto".
         frames: of the test subjects.
         network: instead of the installed one.
-        size: columns and rows of what the method is given; it sees squares, so rows are filled in between.
+        size: columns and rows of what the method is given; smaller frames are filled in.
         angles_deg: theta [degrees].
     """
-    percent, columns = {}, size[0]
+    percent, edge = {}, _SQUARE[0]
     for angle in angles_deg:
         made = _test_triplets(frames, angle, size)
-        square = torch.nn.functional.interpolate(made.frames, size=(columns, columns), mode="bilinear")
+        square = made.frames if size == _SQUARE else _filled_in(made.frames, edge)
         before, middle, after = (square[:, k : k + 1] for k in range(3))
-        whole = square.new_ones(1, 1, columns, columns)
+        whole = square.new_ones(1, 1, edge, edge)
         pairs = FramePairs(torch.cat([before, after]), torch.cat([middle, middle]), whole)
         found = torch.cat([answer.fit.motion.angle for answer in in_chunks(pairs, method, network)])
         count = len(square)
@@ -144,6 +147,17 @@ def joined_single(entries: list[PaperErrors]) -> list[PaperErrors]:
 def signed(angles_deg: Sequence[float]) -> list[str]:
     """Names of columns: "-1", "+1", "-3" and so on."""
     return [f"{sign}{angle:g}" for angle in angles_deg for sign in "-+"]
+
+
+def _filled_in(frames: torch.Tensor, edge: int) -> torch.Tensor:
+    """Frames (B, 3, rows, columns) on edge x edge pixels, without what is as fine as one of their own pixels.
+
+    Frames that were made that small hold aliases, which move the other way when the frame turns.
+    """
+    square = torch.nn.functional.interpolate(frames, size=(edge, edge), mode="bicubic")
+    sigma = (0.0, 0.0, *(_ALIASES * edge / pixels for pixels in frames.shape[2:]))
+    smooth = gaussian_filter(square.numpy(), sigma, mode="nearest")
+    return torch.from_numpy(smooth)
 
 
 def _test_triplets(frames: FrameSet, angle: float, size: tuple[int, int]) -> PaperTriplets:

@@ -34,11 +34,13 @@ from DeepRegistrationLib.evaluation.us_refusal import judged_pairs
 from DeepRegistrationLib.evaluation.us_tracked import (
     STEPS_OUT_OF_PLANE,
     SWEEPS,
+    calibrated_sweeps,
     distance_table,
     drift_table,
     tracked_sweeps,
     tracked_table,
 )
+from DeepRegistrationLib.evaluation.us_tracker_noise import noise_table, tracker_noise
 from DeepRegistrationLib.evaluation.us_trials import (
     FAILED_DEG,
     SOURCE_SIZE,
@@ -129,6 +131,7 @@ def run_us_study(
         "## Tracked sweeps",
         "In-plane angle between frames. The probe also moves out of the image, which changes what is seen.",
         tracked_table(sweeps),
+        *_tracker(data),
         "### Motions of consecutive frames, chained",
         "Error of the summed angle over all parts of a sweep of so many motions: what a drift is made of. "
         "The mean motion is that of the rest of the sweep, from the tracker.",
@@ -142,6 +145,18 @@ def run_us_study(
     path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
     _tell(report, 1.0, "Done")
     return path
+
+
+def _tracker(data: Path) -> list[str]:
+    """What the tracker itself can tell."""
+    noises = [tracker_noise(name, frames, of_probe) for name, frames, of_probe in calibrated_sweeps(data)]
+    if not any(noises):
+        return []
+    return [
+        "How well does the tracker know? The reference lies still; the turn that the tracker tells of it is "
+        "noise, and the probe's own sensor adds as much again.",
+        noise_table([noise for noise in noises if noise]),
+    ]
 
 
 def _between(

@@ -2,6 +2,7 @@
 image.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,9 @@ from DeepRegistrationLib.evaluation.bootstrap import bootstrap_interval
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 from DeepRegistrationLib.evaluation.us_trials import in_chunks
 from DeepRegistrationLib.geometry.in_plane import in_plane_part
+from DeepRegistrationLib.geometry.us_calibration import UltrasoundCalibration
 from DeepRegistrationLib.images.read_ultrasound import read_ultrasound
+from DeepRegistrationLib.images.ultrasound_frames import UltrasoundFrames
 from DeepRegistrationLib.images.us_plus_config import read_plus_configuration
 from DeepRegistrationLib.images.us_sector import find_sector
 from DeepRegistrationLib.images.us_working_frames import working_frames
@@ -107,14 +110,9 @@ def tracked_sweeps(
         only: name of one sweep; all without it.
     """
     found = []
-    for name, file, configuration in SWEEPS:
+    for name, frames, calibration in calibrated_sweeps(data):
         if only not in ("", name):
             continue
-        path = data / "plus" / file
-        if not path.is_file():
-            continue
-        calibration = read_plus_configuration(data / "plus" / configuration).calibration
-        frames = read_ultrasound(path).with_spacing(calibration.scale_mm, "PLUS")
         poses = frames.poses.reference_from_probe()
         world = poses.world_from_probe @ calibration.probe_from_image
         small = working_frames(frames, find_sector(frames).mask, WORKING_SIZE)
@@ -142,6 +140,19 @@ def tracked_sweeps(
                     )
                 )
     return found
+
+
+def calibrated_sweeps(data: Path) -> Iterator[tuple[str, UltrasoundFrames, UltrasoundCalibration]]:
+    """Names, frames and calibrations of the tracked sweeps that are there.
+
+    Args:
+        data: folder of the ultrasound.
+    """
+    for name, file, configuration in SWEEPS:
+        path = data / "plus" / file
+        if path.is_file():
+            calibration = read_plus_configuration(data / "plus" / configuration).calibration
+            yield name, read_ultrasound(path).with_spacing(calibration.scale_mm, "PLUS"), calibration
 
 
 def tracked_table(sweeps: list[TrackedSweep]) -> str:

@@ -101,6 +101,14 @@ class PairMotion:
         back = in_plane_matrix(-self.angle, torch.zeros_like(self.shift))[:, :2, :2]
         return PairMotion(-self.angle, -(back @ self.shift[..., None])[..., 0])
 
+    def half(self) -> "PairMotion":
+        """The motions that are these ones when done twice."""
+        angle = self.angle / 2
+        turn = in_plane_matrix(angle, torch.zeros_like(self.shift))[:, :2, :2]
+        # turn (shift) + shift is the whole shift
+        both = turn + torch.eye(2).to(turn)
+        return PairMotion(angle, torch.linalg.solve(both, self.shift))
+
     def after(self, first: "PairMotion") -> "PairMotion":
         """This motion after the `first` one."""
         turn = in_plane_matrix(self.angle, torch.zeros_like(self.shift))[:, :2, :2]

@@ -6,22 +6,21 @@ from dataclasses import dataclass
 import torch
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.images.us_texture import locally_normalized
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod
 from DeepRegistrationLib.models.catalog import ModelStamp, find_model, model_catalog
 from DeepRegistrationLib.models.load import load_model
-from DeepRegistrationLib.networks.us_angle_net import SIZE, UsAngleNet
+from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
 from DeepRegistrationLib.optimize.us_intensity import intensity_registration
 from DeepRegistrationLib.optimize.us_pairs import FramePairs, PairMotion
 from DeepRegistrationLib.optimize.us_phase_correlation import phase_correlation
 from DeepRegistrationLib.optimize.us_refinement import PairFit, UsRefinementSettings, refine_pairs
 from DeepRegistrationLib.optimize.us_search import search_pairs
-from DeepRegistrationLib.optimize.us_sums import frames_and_masks_back
+from DeepRegistrationLib.workflows.us_looks import network_motion
 
 ANGLE_NET = "us-angle-net"
 """Name in the catalogue of models."""
-_LOOKS, _LOOKS_TO_START = 3, 2
-"""Of the network alone, and where refinement follows: a third one changes its answer by nothing."""
+_LOOKS_TO_START = 2
+"""Of the network where refinement follows: a third one changes its answer by nothing."""
 _FROM_NETWORK = UsRefinementSettings(sizes=(64, 128, 256), iterations=(5, 3, 2))
 _FROM_SEARCH = UsRefinementSettings()
 _AS_IT_IS = UsRefinementSettings(sizes=(128,), iterations=(0,), polish=0)
@@ -86,9 +85,9 @@ def register_pairs(
             network, stamp = _installed(pairs.moving.device)
             models = (stamp,)
         if method == UsAnglesMethod.NETWORK_REFINE:
-            start, settings = network_motion(network, pairs, _LOOKS_TO_START), _FROM_NETWORK
+            start, settings = network_motion(network, pairs, _LOOKS_TO_START, fair_looks=0), _FROM_NETWORK
         else:
-            start, settings = motion_both_ways(network, pairs), _AS_IT_IS
+            start, settings = network_motion(network, pairs), _AS_IT_IS
     elif method == UsAnglesMethod.SEARCH_REFINE:
         start, settings = search_pairs(pairs), _FROM_SEARCH
     elif method == UsAnglesMethod.PHASE_CORRELATION:
@@ -96,44 +95,6 @@ def register_pairs(
     else:
         start, settings = intensity_registration(pairs, advance), _AS_IT_IS
     return PairAnswer(refine_pairs(pairs, start, settings, advance), start, models)
-
-
-def motion_both_ways(network: UsAngleNet, pairs: FramePairs) -> PairMotion:
-    """Mean of what the network says of moving against fixed, and of fixed against moving the other way round.
-
-    What it says of equal frames is not quite no motion; the mean of both ways is.
-
-    Args:
-        network: in evaluation mode.
-        pairs: as of `network_motion`.
-    """
-    small = pairs.of_size(SIZE)
-    forth = network_motion(network, small)
-    back = network_motion(network, small.exchanged()).inverse()
-    return PairMotion((forth.angle + back.angle) / 2, (forth.shift + back.shift) / 2)
-
-
-def network_motion(network: UsAngleNet, pairs: FramePairs, looks: int = _LOOKS) -> PairMotion:
-    """What the network says; each further look sees the pair with the moving frame brought back.
-
-    Args:
-        network: in evaluation mode.
-        pairs: P pairs on 64 x 64 pixels, or more that can be halved to that.
-        looks: at least 1.
-    """
-    small = pairs.of_size(SIZE)
-    moving, fixed = small.normalized
-    motion = PairMotion.none(small)
-    for look in range(looks):
-        if look:
-            warped, seen = frames_and_masks_back(small.moving, small.mask, motion)
-            # outside what was seen there is nothing, in both frames
-            seen = (seen > 0.99).to(warped.dtype) * small.mask
-            moving, fixed = locally_normalized(warped, seen), small.normalized[1] * seen
-        said = network(torch.cat([moving, fixed], 1))
-        # moving = motion (said (fixed)): the brought-back frame lies between
-        motion = motion.after(PairMotion(said.angle, said.shift))
-    return motion
 
 
 def _installed(device: torch.device) -> tuple[UsAngleNet, ModelStamp]:

@@ -8,13 +8,12 @@ from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.geometry.us_calibration import UltrasoundCalibration
 from DeepRegistrationLib.images.ultrasound_frames import FramePoses, UltrasoundFrames
 from DeepRegistrationLib.jobs.us_angles import UsAnglesMethod, UsAnglesSettings
-from DeepRegistrationLib.networks.us_angle_net import UsAngleNet
 from DeepRegistrationLib.optimize.us_pairs import FramePairs
 from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.us_aligned import aligned_frames, reference_from_pixel
 from DeepRegistrationLib.workflows.us_angles import register
 from DeepRegistrationLib.workflows.us_confidence import PairEvidence, judge_frames, judge_pair
-from DeepRegistrationLib.workflows.us_methods import motion_both_ways, network_motion, register_pairs
+from DeepRegistrationLib.workflows.us_methods import register_pairs
 from DeepRegistrationLib.workflows.us_result import UsAnglesInputs
 from Testing.Lib.ultrasound import in_machine, moved_frame
 
@@ -146,32 +145,6 @@ def test_pixels_of_unknown_size_are_told():
     result = register(UsAnglesInputs(frames), SETTINGS)
     assert "size of the pixels is not known" in result.warnings[0]
     np.testing.assert_allclose(result.pairs.angle_deg, [1, 2], atol=0.05)
-
-
-def test_each_look_of_a_network_starts_where_the_last_one_ended():
-    class Half(UsAngleNet):
-        """Says half of the turn that is left, by the correlation of turned frames."""
-
-        def forward(self, pairs):
-            from DeepRegistrationLib.networks.us_angle_net import InPlaneEstimate
-
-            assert pairs.shape[1:] == (2, 64, 64)
-            return InPlaneEstimate(torch.full((len(pairs),), 0.01), torch.zeros(len(pairs), 2))
-
-    frame = moved_frame(0.0, (0.0, 0.0))[None, None]
-    pairs = FramePairs(frame, frame, torch.ones(1, 1, 128, 128))
-    for looks in (1, 3):
-        torch.testing.assert_close(network_motion(Half(), pairs, looks).angle, torch.tensor([0.01 * looks]))
-
-
-def test_both_ways_a_network_sees_no_motion_between_equal_frames():
-    torch.manual_seed(0)
-    frame = moved_frame(0.0, (0.0, 0.0))[None, None]
-    pairs = FramePairs(frame, frame, torch.ones(1, 1, 128, 128))
-    with torch.no_grad():
-        network = UsAngleNet(width=4).eval()
-        assert network_motion(network, pairs, looks=1).angle.abs() > 1e-4
-        assert motion_both_ways(network, pairs).angle.abs() < 1e-6
 
 
 def test_the_network_that_is_not_installed_is_named(no_networks):
