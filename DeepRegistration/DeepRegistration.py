@@ -126,17 +126,25 @@ class DeepRegistrationTest(ScriptedLoadableModuleTest):
         """A synthetic body and two views of it."""
         self._checkJob(JobKind.XRAY_CT, angleDeg=0.5, distanceMm=0.5)
 
+    def test_an_atlas_is_bent_to_two_radiographs(self) -> None:
+        """A synthetic body that was turned and stretched, and two views of it."""
+        self._checkJob(JobKind.BIPLANAR, angleDeg=3.0, distanceMm=2.0, dice=0.9)
+
     def test_ultrasound_frames_are_turned_onto_each_other(self) -> None:
         """Three synthetic frames."""
         self._checkJob(JobKind.US_ANGLES, angleDeg=0.1, distanceMm=0.1)
 
-    def _checkJob(self, job: JobKind, angleDeg: float, distanceMm: float) -> None:
+    def _checkJob(self, job: JobKind, angleDeg: float, distanceMm: float, dice: float | None = None) -> None:
         missing = missingRequirements()
         if missing:
             names = ", ".join(map(str, missing))
             self.skipTest(f"Packages are missing: {names}. Press Register in the panel to install them.")
         self.delayDisplay(f"Registering the synthetic case of {job}")
         error = checkPhantom(job, DeepRegistrationLogic())
-        self.delayDisplay(f"{job}: {error.angleDeg:.3f} degrees, {error.distanceMm:.3f} mm from the truth")
+        overlap = "" if error.dice is None else f", Dice {error.dice:.3f}"
+        self.delayDisplay(
+            f"{job}: {error.angleDeg:.3f} degrees, {error.distanceMm:.3f} mm from the truth{overlap}"
+        )
         assert error.angleDeg < angleDeg, error
         assert error.distanceMm < distanceMm, error
+        assert dice is None or error.dice > dice, error

@@ -16,6 +16,7 @@ from DeepRegistrationLib.cli_options import (
     PolarityOption,
     QuietOption,
     ReportOption,
+    SceneOption,
     SearchRotationOption,
     SearchTranslationOption,
     SeedOption,
@@ -98,6 +99,7 @@ def biplanar(
         bool, typer.Option(help="Write segmentation.seg.nrrd: its labels there, with closed surfaces.")
     ] = True,
     report: ReportOption = True,
+    scene: SceneOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -106,7 +108,8 @@ def biplanar(
     Fixed are the radiographs with their cameras, moving is the atlas. World is the frame of the cameras: the
     atlas's own RAS [mm] at the start. The output folder gets transform.tfm (the affine part), transform.h5
     (everything, a displacement grid, world to atlas), inverse.h5 (atlas to world), warped.nrrd,
-    segmentation.seg.nrrd, uncertainty.nrrd [mm], drr.nrrd and xray.nrrd on the detectors, and report.html.
+    segmentation.seg.nrrd, uncertainty.nrrd [mm], drr.nrrd, drr_start.nrrd and xray.nrrd on the detectors, and
+    report.html.
     """
 
     def job() -> Job:
@@ -141,7 +144,7 @@ def biplanar(
                 seed=seed,
             ),
             output_folder=output,
-            outputs=Outputs(warped=warped, segmentation=segmentation, report=report),
+            outputs=Outputs(warped=warped, segmentation=segmentation, report=report, scene=scene),
         )
 
     run_and_exit(job, json, quiet)

@@ -7,6 +7,7 @@ from enum import Enum
 
 from slicer.i18n import tr as _
 
+from DeepRegistrationLib.jobs.biplanar import BiplanarMethod
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceMethod, HalfSpace, SliceMeasure
 from DeepRegistrationLib.jobs.fetal_volume import (
     Device,
@@ -26,6 +27,7 @@ class JobChoice(Enum):
     FETAL_VOLUME = JobKind.FETAL_VOLUME
     FETAL_SLICE = JobKind.FETAL_SLICE
     XRAY_CT = JobKind.XRAY_CT
+    BIPLANAR = JobKind.BIPLANAR
     US_ANGLES = JobKind.US_ANGLES
 
     def label(self) -> str:
@@ -34,6 +36,7 @@ class JobChoice(Enum):
             JobChoice.FETAL_VOLUME: _("Fetal brain"),
             JobChoice.FETAL_SLICE: _("Fetal slice"),
             JobChoice.XRAY_CT: _("X-ray to CT"),
+            JobChoice.BIPLANAR: _("Two radiographs"),
             JobChoice.US_ANGLES: _("Ultrasound"),
         }[self]
 
@@ -292,6 +295,40 @@ class CancelChoice(Enum):
         return {
             CancelChoice.RESTORE: _("Put the CT back where it was"),
             CancelChoice.KEEP: _("Leave the CT at the last pose"),
+        }[self]
+
+
+class BoneAtlasChoice(Enum):
+    """Where the atlas of a bone comes from."""
+
+    FEMUR = "femur"
+    FOLDER = "folder"
+    SCENE = "scene"
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            BoneAtlasChoice.FEMUR: _("Right proximal femur (comes with the program)"),
+            BoneAtlasChoice.FOLDER: _("Folder with an atlas"),
+            BoneAtlasChoice.SCENE: _("CT and labels in the scene"),
+        }[self]
+
+
+class BiplanarMethodChoice(Enum):
+    """How an atlas is bent to two radiographs."""
+
+    AUTO = BiplanarMethod.AUTO
+    OPTIMIZE = BiplanarMethod.OPTIMIZE
+    SDM = BiplanarMethod.SDM
+    NETWORK = BiplanarMethod.NETWORK
+
+    def label(self) -> str:
+        """Text in the list."""
+        return {
+            BiplanarMethodChoice.AUTO: _("Automatic"),
+            BiplanarMethodChoice.OPTIMIZE: _("Pose, proportions and shape (needs no network)"),
+            BiplanarMethodChoice.SDM: _("Shape model alone (fastest)"),
+            BiplanarMethodChoice.NETWORK: _("Network alone"),
         }[self]
 
 

@@ -40,6 +40,11 @@ def checkVolume(volume: slicer.vtkMRMLVolumeNode | None, role: str, mayBeSlice: 
     """
     if volume is None or volume.GetScene() is None:
         raise InputError(f"No volume is chosen as {role}. Load one and choose it in the panel.")
+    checkVoxels(volume, role, mayBeSlice)
+
+
+def checkVoxels(volume: slicer.vtkMRMLVolumeNode, role: str, mayBeSlice: bool = False) -> None:
+    """The same for a node that need not be in the scene; see `checkVolume`."""
     image = volume.GetImageData()
     if image is None or min(image.GetDimensions()) < 1 or image.GetPointData().GetScalars() is None:
         raise InputError(f"The volume '{volume.GetName()}' ({role}) has no voxels. Load it again.")

@@ -12,7 +12,7 @@ import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationSlicer.MrmlBridge import checkVolume, rasFromIjk, writeVolume
+from DeepRegistrationSlicer.MrmlBridge import checkVoxels, rasFromIjk, writeVolume
 
 _BINARY = "Binary labelmap"
 
@@ -93,7 +93,7 @@ def labelImage(node: slicer.vtkMRMLNode) -> tuple[vtk.vtkImageData, np.ndarray, 
     """
     if node.IsA("vtkMRMLSegmentationNode"):
         return _mergedSegments(node)
-    checkVolume(node, "labels", mayBeSlice=True)
+    checkVoxels(node, "labels", mayBeSlice=True)
     image = vtk.vtkImageData()
     image.ShallowCopy(node.GetImageData())
     display = node.GetDisplayNode()

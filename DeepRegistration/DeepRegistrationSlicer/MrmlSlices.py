@@ -29,6 +29,12 @@ def dimensionsOf(volume: slicer.vtkMRMLVolumeNode) -> tuple[int, int, int]:
     return volume.GetImageData().GetDimensions()
 
 
+def middleOf(volume: slicer.vtkMRMLVolumeNode) -> np.ndarray:
+    """(3,) [mm]; in the volume's own RAS."""
+    index = (np.array(dimensionsOf(volume)) - 1) / 2
+    return (rasFromIjk(volume) @ [*index, 1.0])[:3]
+
+
 def sliceAxis(volume: slicer.vtkMRMLVolumeNode) -> int:
     """The index axis across the slices: the one with one voxel, else the one of the largest spacing."""
     dimensions, spacing = dimensionsOf(volume), np.asarray(volume.GetSpacing())

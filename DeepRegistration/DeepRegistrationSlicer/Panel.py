@@ -16,6 +16,7 @@ from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue
 from DeepRegistrationSlicer import PanelConnectors  # noqa: F401 - its import registers the connectors
 from DeepRegistrationSlicer.Choices import JobChoice
 from DeepRegistrationSlicer.Dependencies import installDependencies
+from DeepRegistrationSlicer.PanelBiplanar import PanelBiplanar
 from DeepRegistrationSlicer.PanelCost import PanelCost, Way
 from DeepRegistrationSlicer.PanelFetalSlice import PanelFetalSlice
 from DeepRegistrationSlicer.PanelFetalVolume import PanelFetalVolume
@@ -34,6 +35,7 @@ PAGES: dict[JobChoice, type] = {
     JobChoice.FETAL_VOLUME: PanelFetalVolume,
     JobChoice.FETAL_SLICE: PanelFetalSlice,
     JobChoice.XRAY_CT: PanelXrayCt,
+    JobChoice.BIPLANAR: PanelBiplanar,
     JobChoice.US_ANGLES: PanelUltrasound,
 }
 """The tabs; a new job adds its own here."""

@@ -11,7 +11,6 @@ from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.images.geometry_file import read_geometry_file
 from DeepRegistrationSlicer.Choices import GeometryChoice
 from DeepRegistrationSlicer.PanelForms import setRowVisible
-from DeepRegistrationSlicer.Parameters import RadiographParameters
 from DeepRegistrationSlicer.XrayGeometry import (
     IN_WORDS,
     NO_ANGLE_DEG,
@@ -19,6 +18,7 @@ from DeepRegistrationSlicer.XrayGeometry import (
     KnownNumbers,
     RadiographSource,
 )
+from DeepRegistrationSlicer.XrayParameters import RadiographParameters
 
 _ANGLES = ("primaryAngle", "secondaryAngle")
 

@@ -10,6 +10,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from DeepRegistrationLib.jobs.job import JobKind
+from DeepRegistrationSlicer.BiplanarWords import outlineLines
 from DeepRegistrationSlicer.PanelMessage import Tone, showMessage
 from DeepRegistrationSlicer.PanelPoses import PanelPoses
 from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
@@ -83,8 +85,12 @@ class PanelResult:
             reason=content["confidence_reason"][:1].upper() + content["confidence_reason"][1:],
         )
         if isLow and not result.isApplied():
-            text += " " + _("The image was left where it was; 'After' shows the result nevertheless.")
-        lines = [*residualLines(content), *angleLines(content)]
+            text += " " + (
+                _("The atlas was left as it was; 'After' shows the result nevertheless.")
+                if content["job"] == JobKind.BIPLANAR
+                else _("The image was left where it was; 'After' shows the result nevertheless.")
+            )
+        lines = [*residualLines(content), *outlineLines(content), *angleLines(content)]
         text += "".join(f"<br/>{line}" for line in lines)
         week = content["settings"].get("atlas_age_weeks")
         if week is not None:

@@ -19,9 +19,11 @@ from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, UltrasoundParameters
 from DeepRegistrationSlicer.PixelSize import PixelSize
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SampleButton import SampleButton
 from DeepRegistrationSlicer.UltrasoundFollower import UltrasoundFollower
 from DeepRegistrationSlicer.UltrasoundRequest import UltrasoundRequest
 from DeepRegistrationSlicer.UltrasoundResultLoader import UltrasoundWanted
+from DeepRegistrationSlicer.UltrasoundSample import loadUltrasoundSample, ultrasoundSample
 from DeepRegistrationSlicer.UltrasoundViews import (
     areSweepViewsShown,
     isSweep,
@@ -60,6 +62,12 @@ class PanelUltrasound(PanelLivePage):
         )
         super().__init__(form, services, followed)
         self._follower: UltrasoundFollower | None = None
+        self._sample = SampleButton(
+            form.ui.sampleButton,
+            services,
+            lambda: ultrasoundSample(),
+            lambda parameters: loadUltrasoundSample(parameters.ultrasound),
+        )
         self.purpose = _("Find how far each frame is turned and shifted against its neighbours.")
         self.viewPurpose = _(
             "Show three frames over each other, or the frames of a sweep in 3D with the plot of their angles."
@@ -109,6 +117,7 @@ class PanelUltrasound(PanelLivePage):
             for row in rows:
                 setRowVisible(self._ui, row, choice in (chosen.frames, chosen.pixelSize))
         self._follow.update(parameters)
+        self._sample.update(not self.isLive)
 
     def show(self, result: ResultNodes) -> None:
         """Shows the frames, and the plot of a sweep."""
@@ -132,6 +141,11 @@ class PanelUltrasound(PanelLivePage):
         self._ui.liveAnglesLabel.text = _("{newest}, <b>{sum:+.2f}</b> degrees since the first.").format(
             newest=newest[0].upper() + newest[1:], sum=angles.toFirst
         )
+
+    def cleanup(self) -> None:
+        """The scene is closed, or the panel destroyed: hears of nodes no more."""
+        super().cleanup()
+        self._sample.cancel()
 
     def _makeFollower(self, request: LiveRequest, onNews: Callable[[FollowNews], None]) -> UltrasoundFollower:
         self._ui.liveAnglesLabel.text = _("Waiting for {count} frames...").format(count=LEAST_FRAMES)

@@ -9,7 +9,6 @@ from typing import Annotated
 import slicer
 from slicer import (
     vtkMRMLLabelMapVolumeNode,
-    vtkMRMLMarkupsFiducialNode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLScriptedModuleNode,
     vtkMRMLSegmentationNode,
@@ -21,33 +20,31 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper, param
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
 from DeepRegistrationLib.jobs.us_angles import UsAnglesSettings
-from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationSlicer.AtlasSource import OLDEST_WEEKS, Atlas, AtlasByAge, AtlasInScene
 from DeepRegistrationSlicer.Choices import (
     AtlasChoice,
-    CancelChoice,
     ContrastChoice,
     DeviceChoice,
     FramesChoice,
-    GeometryChoice,
     HalfSpaceChoice,
     JobChoice,
     MeasureChoice,
     MethodChoice,
     PixelSizeChoice,
-    PolarityChoice,
     SliceChoice,
     SliceMeasureChoice,
     SliceMethodChoice,
     TransformChoice,
     UltrasoundMethodChoice,
-    XrayMeasureChoice,
-    XrayMethodChoice,
 )
-from DeepRegistrationSlicer.XrayGeometry import NO_ANGLE_DEG
+from DeepRegistrationSlicer.XrayParameters import (
+    BiplanarParameters,
+    BoneAtlasParameters,
+    RadiographParameters,
+    XrayCtParameters,
+)
 
-_VOLUME, _SLICE, _XRAY = FetalVolumeSettings(), FetalSliceSettings(), XrayCtSettings()
-_ULTRASOUND = UsAnglesSettings()
+_VOLUME, _SLICE, _ULTRASOUND = FetalVolumeSettings(), FetalSliceSettings(), UsAnglesSettings()
 _LARGEST_SEED = 2**31 - 1
 _LARGEST_MM = 10000.0
 
@@ -140,80 +137,6 @@ class FetalSliceParameters:
 
 
 @parameterPack
-class RadiographParameters:
-    """One radiograph, and what is known of source and detector.
-
-    Attributes:
-        volume: the radiograph; None where there is none.
-        frame: which one of several frames, from 0.
-        geometry: where source and detector are told.
-        file: camera file, or calibration of XMALab.
-        sourceToDetector: [mm]; 0 takes that of the DICOM header.
-        sourceToIsocentre: [mm]; 0 takes that of the DICOM header.
-        primaryAngle: [degrees]; `NO_ANGLE_DEG` takes that of the DICOM header.
-        secondaryAngle: [degrees]; `NO_ANGLE_DEG` takes that of the DICOM header.
-        columnSpacing: between columns, on the detector [mm]; 0 takes that of the DICOM header.
-        rowSpacing: between rows, on the detector [mm]; 0 takes that of the DICOM header.
-        isMirrored: left and right are exchanged against what the geometry says.
-    """
-
-    volume: vtkMRMLScalarVolumeNode | None
-    frame: Annotated[int, WithinRange(0, 9999)] = 0
-    geometry: GeometryChoice = GeometryChoice.NUMBERS
-    file: str = ""
-    sourceToDetector: Annotated[float, WithinRange(0.0, _LARGEST_MM)] = 0.0
-    sourceToIsocentre: Annotated[float, WithinRange(0.0, _LARGEST_MM)] = 0.0
-    primaryAngle: Annotated[float, WithinRange(NO_ANGLE_DEG, 180.0)] = NO_ANGLE_DEG
-    secondaryAngle: Annotated[float, WithinRange(NO_ANGLE_DEG, 180.0)] = NO_ANGLE_DEG
-    columnSpacing: Annotated[float, WithinRange(0.0, 10.0)] = 0.0
-    rowSpacing: Annotated[float, WithinRange(0.0, 10.0)] = 0.0
-    isMirrored: bool = False
-
-
-@parameterPack
-class XrayCtParameters:
-    """Choices for the registration of a CT to radiographs.
-
-    Attributes:
-        ct: is moved; where it stands is the start pose.
-        bones: those that the radiographs show; None takes whatever is as dense as bone.
-        first: the radiograph.
-        second: another one of the same moment, from another side.
-        isocentre: its first point is the isocentre of the C-arm; None takes the middle of the CT as loaded.
-        method: how the pose is found.
-        measure: similarity of the last refinement.
-        polarity: how bone looks in the radiographs.
-        searchRotation: how far the start pose may be turned: standard deviation [degrees].
-        searchTranslation: how far the start pose may be off: standard deviation [mm].
-        candidates: number of poses refined after the search.
-        onCancel: where the CT stands after cancelling.
-        overlayOpacity: of the DRR over the radiograph [percent].
-        wantsTransform: adds a transform node.
-        wantsDrr: adds the DRR, and the radiograph, on the detector.
-        wantsStand: adds the model of source and detector.
-        wantsPlot: adds the plot of the similarity.
-    """
-
-    ct: vtkMRMLScalarVolumeNode
-    bones: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
-    first: RadiographParameters
-    second: RadiographParameters
-    isocentre: vtkMRMLMarkupsFiducialNode | None
-    method: XrayMethodChoice = XrayMethodChoice.AUTO
-    measure: XrayMeasureChoice = XrayMeasureChoice.DETAIL
-    polarity: PolarityChoice = PolarityChoice.AUTO
-    searchRotation: Annotated[float, WithinRange(0.1, 180.0)] = _XRAY.search_rotation_deg
-    searchTranslation: Annotated[float, WithinRange(0.1, 1000.0)] = _XRAY.search_translation_mm
-    candidates: Annotated[int, WithinRange(1, 1000)] = _XRAY.candidates
-    onCancel: CancelChoice = CancelChoice.RESTORE
-    overlayOpacity: Annotated[int, WithinRange(0, 100)] = 40
-    wantsTransform: bool = True
-    wantsDrr: bool = True
-    wantsStand: bool = True
-    wantsPlot: bool = True
-
-
-@parameterPack
 class UltrasoundParameters:
     """Choices for the registration of consecutive ultrasound frames.
 
@@ -271,6 +194,7 @@ class RegistrationParameters:
         fetalVolume: choices of this job.
         fetalSlice: choices of this job.
         xrayCt: choices of this job.
+        biplanar: choices of this job.
         ultrasound: choices of this job.
     """
 
@@ -280,6 +204,7 @@ class RegistrationParameters:
     fetalVolume: FetalVolumeParameters
     fetalSlice: FetalSliceParameters
     xrayCt: XrayCtParameters
+    biplanar: BiplanarParameters
     ultrasound: UltrasoundParameters
 
 
@@ -289,6 +214,8 @@ _PACKS = (
     FetalSliceParameters,
     RadiographParameters,
     XrayCtParameters,
+    BoneAtlasParameters,
+    BiplanarParameters,
     UltrasoundParameters,
 )
 

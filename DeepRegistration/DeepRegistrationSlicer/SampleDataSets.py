@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import slicer
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.progress import keep_going
 from DeepRegistrationLib.remote_file import RemoteFile
-from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, catalogue
+from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, catalogue, data_folder
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
+from DeepRegistrationSlicer.UltrasoundSample import BONE_SWEEP, loadedSweep, ultrasoundSample
 
 CATEGORY = "DeepRegistration"
 
@@ -27,6 +29,9 @@ def registerSampleData() -> None:
         if sample.name == FETAL_ATLAS:
             # many files that the worker reads: they go where it looks for them, not into the scene
             logic.registerCustomSampleDataSource(**_common(sample), customDownloader=downloadAtlas)
+        elif sample.name == BONE_SWEEP:
+            # Slicer alone reads no sequence with poses
+            logic.registerCustomSampleDataSource(**_common(sample), customDownloader=downloadSweep)
         else:
             logic.registerCustomSampleDataSource(**_common(sample), **_files(sample))
 
@@ -37,8 +42,23 @@ def downloadAtlas(_source: object = None) -> None:
     Raises:
         RegistrationError: no network, no space, or other bytes than expected.
     """
+    _download(catalogue()[FETAL_ATLAS])
+
+
+def downloadSweep(_source: object = None) -> slicer.vtkMRMLSequenceNode:
+    """Brings the sweep into the data folder of this user and plays it.
+
+    Raises:
+        RegistrationError: no network, no space, or other bytes than expected.
+    """
+    sample = ultrasoundSample()
+    _download(sample)
+    return loadedSweep(data_folder() / sample.files[0].path)
+
+
+def _download(sample: Sample) -> None:
     problems: list[str | None] = []
-    SampleFetch(catalogue()[FETAL_ATLAS], keep_going, problems.append).wait()
+    SampleFetch(sample, keep_going, problems.append).wait()
     if problems[0]:
         raise RegistrationError(problems[0])
 

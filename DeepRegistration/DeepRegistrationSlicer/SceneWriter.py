@@ -12,14 +12,16 @@ import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.job import JobKind
-from DeepRegistrationSlicer.AtlasSource import AtlasByAge
+from DeepRegistrationSlicer.AtlasSource import AtlasByAge, AtlasInScene, BoneAtlas
 from DeepRegistrationSlicer.AtlasSurface import ensureAtlasSurface
+from DeepRegistrationSlicer.BiplanarResultLoader import BiplanarWanted, loadBiplanarResult
 from DeepRegistrationSlicer.HeadlessSlicer import boot
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
 from DeepRegistrationSlicer.ResultLoader import loadResult, readContent
-from DeepRegistrationSlicer.ResultNodes import latestResult
+from DeepRegistrationSlicer.ResultNodes import latestResult, numbered
 from DeepRegistrationSlicer.StandardViews import showInStandardViews
 from DeepRegistrationSlicer.SweepScene import loadSweep
+from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult
 
 SCENE = "scene.mrb"
@@ -32,8 +34,8 @@ def writeScene(folder: Path, moving: Path) -> Path:
 
     Args:
         folder: result folder; holds result.json and the files it stands for.
-        moving: the volume that was registered, or the folder of its DICOM series; frames of ultrasound come
-            from the result folder.
+        moving: the volume that was registered, or the folder of its DICOM series or of the atlas; frames of
+            ultrasound and radiographs come from the result folder.
 
     Returns:
         The scene file, in the result folder.
@@ -48,6 +50,8 @@ def writeScene(folder: Path, moving: Path) -> Path:
         loadSweep(folder, content, name)
     elif content["job"] == JobKind.XRAY_CT:
         loadXrayResult(folder, loadVolume(_firstFile(moving), name))
+    elif content["job"] == JobKind.BIPLANAR:
+        _loadBiplanar(folder, content, moving)
     else:
         result = loadResult(folder, loadVolume(_firstFile(moving), name))
         if content["job"] == JobKind.FETAL_SLICE:
@@ -67,6 +71,20 @@ def main(arguments: list[str]) -> None:
         writeScene(Path(arguments[0]), Path(arguments[1]))
     except RegistrationError as err:
         raise SystemExit(str(err)) from err
+
+
+def _loadBiplanar(folder: Path, content: dict, moving: Path) -> None:
+    """Radiographs, atlas and what came of them."""
+    radiographs = [
+        RadiographSource(loadVolume(folder / f"{numbered('xray', index)}.nrrd", view["name"]))
+        for index, view in enumerate(content["views"])
+    ]
+    isFolder = (moving / content["inputs"]["atlas"]["file"]).is_file()
+    name = moving.name.partition(".")[0]
+    atlas = BoneAtlas(moving) if isFolder else AtlasInScene(loadVolume(_firstFile(moving), name))
+    hasLabels = (folder / "segmentation.seg.nrrd").is_file()
+    wanted = BiplanarWanted(warped=(folder / "warped.nrrd").is_file(), segmentation=hasLabels, bone=hasLabels)
+    loadBiplanarResult(folder, radiographs, atlas, wanted)
 
 
 def _firstFile(path: Path) -> Path:

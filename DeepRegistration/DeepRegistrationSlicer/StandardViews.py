@@ -1,5 +1,7 @@
 """Shows a result in views that every Slicer has, for scenes that are written here and opened elsewhere."""
 
+from collections.abc import Sequence
+
 import slicer
 
 from DeepRegistrationLib.jobs.job import JobKind
@@ -28,6 +30,10 @@ def showInStandardViews(result: ResultNodes) -> tuple[str, ...]:
     if job == JobKind.XRAY_CT:
         showRadiographs(result)
         return SLICE_VIEWS[: len(result.content()["views"])]
+    if job == JobKind.BIPLANAR:
+        showRadiographs(result)
+        _showVolume(result.warped or result.atlas, views=SLICE_VIEWS[2:])
+        return SLICE_VIEWS
     if job == JobKind.US_ANGLES:
         isSweep = result.subject.IsA("vtkMRMLSequenceNode")
         _showVolume(proxyOf(result.subject) if isSweep else result.subject)
@@ -37,10 +43,12 @@ def showInStandardViews(result: ResultNodes) -> tuple[str, ...]:
 
 
 def _showVolume(
-    background: slicer.vtkMRMLVolumeNode, foreground: slicer.vtkMRMLVolumeNode | None = None
+    background: slicer.vtkMRMLVolumeNode,
+    foreground: slicer.vtkMRMLVolumeNode | None = None,
+    views: Sequence[str] = SLICE_VIEWS,
 ) -> None:
     """Slicer takes over what its views showed when the scene was saved; without this they would be black."""
-    for name in SLICE_VIEWS:
+    for name in views:
         view = viewNode("vtkMRMLSliceCompositeNode", name)
         view.SetBackgroundVolumeID(background.GetID())
         view.SetForegroundVolumeID(foreground.GetID() if foreground is not None else None)

@@ -13,6 +13,7 @@ from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 from DeepRegistrationSlicer.MrmlBridge import checkVolume, writeResamplingTransform, writeVolume
 from DeepRegistrationSlicer.MrmlLabels import writeLabelsOnGrid
+from DeepRegistrationSlicer.MrmlSlices import middleOf
 from DeepRegistrationSlicer.Request import WrittenJob, checkStillThere, nodeNames
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.XrayBones import parentOfCt
@@ -69,7 +70,7 @@ class XrayCtRequest:
 
     def isocentreRas(self) -> np.ndarray:
         """(3,) [mm] in the world; what C-arms that are given by angles turn about."""
-        return isocentreRas(self.isocentre, self.ct)
+        return middleOf(self.ct) if self.isocentre is None else isocentreRas(self.isocentre)
 
     def cameras(self) -> list[Camera]:
         """Source and detector of each radiograph, in the world.

@@ -14,18 +14,17 @@ class XrayPoseWatch:
     """Moves the CT as the registration tells, from its start to `end`.
 
     Args:
-        ct: is registered.
+        ct: is registered, or a model in its place.
         stage: what is seen meanwhile.
         start: (4, 4); where the CT stands in the world [mm].
     """
 
-    def __init__(self, ct: slicer.vtkMRMLScalarVolumeNode, stage: XrayStage, start: np.ndarray) -> None:
+    def __init__(self, ct: slicer.vtkMRMLTransformableNode, stage: XrayStage, start: np.ndarray) -> None:
         self._ct, self._stage = ct, stage
         self._parentId = ct.GetTransformNodeID()
         self._transform = createLinearTransform(start, f"{ct.GetName()} being registered")
         self._transform.SetAttribute(LIVE, "true")
         ct.SetAndObserveTransformNodeID(self._transform.GetID())
-        stage.follow()
 
     def show(self, progress: Progress, folder: Path) -> None:
         """Moves the CT to the pose so far, and shows its DRRs.

@@ -10,8 +10,7 @@ import slicer
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.camera import Camera, check_rigid
 from DeepRegistrationLib.images.camera_file import write_camera
-from DeepRegistrationSlicer.MrmlBridge import matrixUnder, rasFromIjk, writeVolume
-from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
+from DeepRegistrationSlicer.MrmlBridge import matrixUnder, writeVolume
 from DeepRegistrationSlicer.ResultNodes import numbered
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 
@@ -55,19 +54,12 @@ def checkRadiographs(
         raise InputError(f"'{volumes[0][0].GetName()}' is chosen as both radiographs. Choose another one.")
 
 
-def isocentreRas(points: slicer.vtkMRMLNode | None, moving: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
-    """(3,) [mm] in the world; what C-arms that are given by angles turn about.
-
-    Args:
-        points: markups, the first point counts; None takes the middle of what is registered.
-        moving: what is registered, in its own RAS.
+def isocentreRas(points: slicer.vtkMRMLNode) -> np.ndarray:
+    """(3,) [mm] in the world; what C-arms that are given by angles turn about: the first of some points.
 
     Raises:
         InputError: there is no point.
     """
-    if points is None:
-        middle = (np.array(dimensionsOf(moving)) - 1) / 2
-        return (rasFromIjk(moving) @ [*middle, 1.0])[:3]
     if points.GetNumberOfControlPoints() < 1:
         raise InputError(
             f"The points '{points.GetName()}' are empty. Place a point at the isocentre of the C-arm, or "

@@ -1,21 +1,15 @@
 """The sample of the X-ray tab: a CT from the internet, and radiographs of it that come with the module."""
 
-from pathlib import Path
-
-import slicer
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.sample_data import Sample, data_folder, find_sample
 from DeepRegistrationSlicer.Choices import GeometryChoice, PolarityChoice, XrayMethodChoice
-from DeepRegistrationSlicer.MrmlBridge import loadVolume
-from DeepRegistrationSlicer.Parameters import XrayCtParameters
+from DeepRegistrationSlicer.SampleNodes import SAMPLES, loadedSample
+from DeepRegistrationSlicer.XrayParameters import XrayCtParameters
 
 PELVIS_CT = "pelvis-ct"
 """Name of the CT in the library's catalogue of samples."""
 
-_FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "Samples"
-_SAMPLE = "DeepRegistration.sample"
-"""Attribute of the nodes: a sample that is in the scene already is not loaded again."""
 # the CT stood 9.5 degrees and 16 mm away when the radiographs were simulated
 _SEARCH_DEG, _SEARCH_MM = 10.0, 15.0
 
@@ -34,22 +28,13 @@ def loadXraySample(chosen: XrayCtParameters) -> None:
     Raises:
         RegistrationError: a file cannot be read.
     """
-    chosen.ct = _loaded(data_folder() / xraySample().files[0].path, _("Pelvis CT"))
+    chosen.ct = loadedSample(data_folder() / xraySample().files[0].path, _("Pelvis CT"))
     chosen.bones = chosen.isocentre = None
     for number, radiograph in enumerate((chosen.first, chosen.second), 1):
         name = _("Pelvis radiograph {number}").format(number=number)
-        radiograph.volume = _loaded(_FOLDER / f"pelvis_radiograph{number}.nrrd", name)
+        radiograph.volume = loadedSample(SAMPLES / f"pelvis_radiograph{number}.nrrd", name)
         radiograph.frame, radiograph.isMirrored = 0, False
         radiograph.geometry = GeometryChoice.FILE
-        radiograph.file = str(_FOLDER / f"pelvis_camera{number}.json")
+        radiograph.file = str(SAMPLES / f"pelvis_camera{number}.json")
     chosen.method, chosen.polarity = XrayMethodChoice.AUTO, PolarityChoice.AUTO
     chosen.searchRotation, chosen.searchTranslation = _SEARCH_DEG, _SEARCH_MM
-
-
-def _loaded(path: Path, name: str) -> slicer.vtkMRMLScalarVolumeNode:
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if node.GetAttribute(_SAMPLE) == path.name:
-            return node
-    node = loadVolume(path, name)
-    node.SetAttribute(_SAMPLE, path.name)
-    return node

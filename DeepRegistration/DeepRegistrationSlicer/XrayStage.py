@@ -23,6 +23,9 @@ LIVE = "DeepRegistration.live"
 class XrayStage:
     """Nodes for the views, from the first look to `remove`.
 
+    Attributes:
+        bones: model of the bones.
+
     Args:
         ct: is dragged or registered.
         bones: segmentation or label volume of the bones; None takes whatever is as dense.
@@ -47,11 +50,11 @@ class XrayStage:
             self._own(createStand(camera, f"X-ray machine {index + 1} (live)", index))
             for index, camera in enumerate(cameras)
         ]
-        self._bones = self._own(createBones(ct, bones, f"{ct.GetName()} bones (live)"))
+        self.bones = self._own(createBones(ct, bones, f"{ct.GetName()} bones (live)"))
 
     def show(self, opacity: float) -> None:
         """Arranges the views."""
-        models = [*self._stands, self._bones]
+        models = [*self._stands, self.bones]
         showXray(XrayShown(self._radiographs, self._drrs, models), opacity)
 
     def update(self, folder: Path) -> bool:
@@ -66,12 +69,12 @@ class XrayStage:
 
     def follow(self) -> None:
         """The bones stand where the CT does, also if it was put under another transform."""
-        if self._isThere(self._bones) and self._isThere(self._ct):
-            self._bones.SetAndObserveTransformNodeID(self._ct.GetTransformNodeID())
+        if self._isThere(self.bones) and self._isThere(self._ct):
+            self.bones.SetAndObserveTransformNodeID(self._ct.GetTransformNodeID())
 
     def remove(self) -> None:
         """Takes the nodes out of the scene."""
-        for node in [*self._radiographs, *self._drrs, *self._stands, self._bones]:
+        for node in [*self._radiographs, *self._drrs, *self._stands, self.bones]:
             if node is not None and self._isThere(node):
                 display = node.GetDisplayNode()
                 slicer.mrmlScene.RemoveNode(node)

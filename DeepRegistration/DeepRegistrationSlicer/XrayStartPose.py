@@ -1,10 +1,9 @@
 """Moving a CT by hand: a transform of its own, with handles in the 3D view."""
 
-import numpy as np
 import slicer
 
-from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, matrixToWorld, rasFromIjk
-from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
+from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, matrixToWorld
+from DeepRegistrationSlicer.MrmlSlices import middleOf
 from DeepRegistrationSlicer.ResultNodes import RESULT_ID
 from DeepRegistrationSlicer.XrayBones import standTogether
 
@@ -40,8 +39,7 @@ def makeMovable(
         along = [bones] if bones is not None and standTogether(ct, bones) else []
         for node in (ct, *along):
             node.SetAndObserveTransformNodeID(transform.GetID())
-    middle = (np.array(dimensionsOf(ct)) - 1) / 2
-    transform.SetCenterOfTransformation(*(rasFromIjk(ct) @ [*middle, 1.0])[:3])
+    transform.SetCenterOfTransformation(*middleOf(ct))
     transform.CreateDefaultDisplayNodes()
     _showHandles(transform, True)
     return transform

@@ -19,12 +19,14 @@ from DeepRegistrationSlicer.ViewAiming import (
 )
 
 XRAY_VIEWS = ("Xray1", "Xray2")
-THREE_D_VIEW, PLOT_VIEW = "Xray3D", "XrayPlot"
+THREE_D_VIEW, PLOT_VIEW, SECTION_VIEW = "Xray3D", "XrayPlot", "XraySection"
 
 _LAYOUT = 31813
+_SECTION_LAYOUT = 31823
 _GROUP = 31813
 _COLORS = ("#58C2FF", "#FFB554")
 """Of the views' bars: those of the models of source and detector."""
+_SECTION_COLOR = "#AAD94D"
 _UP, _FORWARD = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
 # of the camera, in diagonals of what is to be seen; its view angle is 30 degrees
 _DISTANCE = 1.9
@@ -45,28 +47,28 @@ class XrayShown:
         drrs: on the same detectors; None where there is none yet.
         models: machine and bones; all of them are seen in 3D.
         chart: plot of the similarity; None shows no plot.
+        section: volume that a slice is shown of, below the radiographs; None shows no slice.
     """
 
     radiographs: Sequence[slicer.vtkMRMLScalarVolumeNode]
     drrs: Sequence[slicer.vtkMRMLScalarVolumeNode | None]
     models: Sequence[slicer.vtkMRMLModelNode] = ()
     chart: slicer.vtkMRMLPlotChartNode | None = None
+    section: slicer.vtkMRMLScalarVolumeNode | None = None
 
 
 def registerXrayLayouts() -> None:
     """Makes the arrangements of views known to Slicer, so that scenes saved with one of them open."""
     layout = layoutNode()
-    for count in range(1, len(XRAY_VIEWS) + 1):
-        for hasPlot in (False, True):
-            number = _layoutOf(count, hasPlot)
-            if layout is not None and not layout.IsLayoutDescription(number):
-                layout.AddLayoutDescription(number, _description(count, hasPlot))
+    for number, description in _layouts().items():
+        if layout is not None and not layout.IsLayoutDescription(number):
+            layout.AddLayoutDescription(number, description)
 
 
 def areXrayViewsShown() -> bool:
     """True while these views are in the layout."""
     layout = layoutNode()
-    return layout is not None and _LAYOUT <= layout.GetViewArrangement() < _LAYOUT + 2 * len(XRAY_VIEWS)
+    return layout is not None and layout.GetViewArrangement() in _layouts()
 
 
 def showXray(shown: XrayShown, opacity: float) -> None:
@@ -79,10 +81,12 @@ def showXray(shown: XrayShown, opacity: float) -> None:
     registerXrayLayouts()
     if layoutNode() is not None:
         count = min(len(shown.radiographs), len(XRAY_VIEWS))
-        layoutNode().SetViewArrangement(_layoutOf(count, shown.chart is not None))
+        layoutNode().SetViewArrangement(_layoutOf(count, _belowOf(shown)))
     showInSliceViews(shown, XRAY_VIEWS, opacity)
     if shown.chart is not None:
         viewNode("vtkMRMLPlotViewNode", PLOT_VIEW).SetPlotChartNodeID(shown.chart.GetID())
+    if shown.section is not None:
+        _showSection(shown.section)
     _lookAtMachine(shown)
 
 
@@ -129,16 +133,53 @@ def _detector(radiograph: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, t
     return rasFromIjk(radiograph), dimensionsOf(radiograph)[:2]
 
 
-def _layoutOf(count: int, hasPlot: bool) -> int:
-    return _LAYOUT + 2 * (count - 1) + int(hasPlot)
+def _showSection(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """A coronal slice through the middle of a volume, as it stands now."""
+    composite = viewNode("vtkMRMLSliceCompositeNode", SECTION_VIEW)
+    composite.SetBackgroundVolumeID(volume.GetID())
+    composite.SetForegroundVolumeID(None)
+    composite.SetLabelVolumeID(None)
+    lower, upper = boundsInWorld([volume])
+    view = viewNode("vtkMRMLSliceNode", SECTION_VIEW)
+    right, _, up = upper - lower
+    # columns to the patient's left, rows to the feet: from in front, as radiographs are looked at
+    placed = np.diag([-1.0, 1.0, -1.0, 1.0])[:, [0, 2, 1, 3]]
+    placed[:3, 3] = (upper[0], (lower[1] + upper[1]) / 2, upper[2])
+    lookAtImage(view, placed, (round(right), round(up)))
 
 
-def _description(count: int, hasPlot: bool) -> str:
+def _belowOf(shown: XrayShown) -> str | None:
+    """The view below the radiographs; None if there is none."""
+    if shown.chart is not None:
+        return PLOT_VIEW
+    return SECTION_VIEW if shown.section is not None else None
+
+
+def _layoutOf(count: int, below: str | None) -> int:
+    """Number of the arrangement for so many radiographs. Scenes keep it: numbers never change."""
+    if below == SECTION_VIEW:
+        return _SECTION_LAYOUT + count - 1
+    return _LAYOUT + 2 * (count - 1) + int(below == PLOT_VIEW)
+
+
+def _layouts() -> dict[int, str]:
+    """Number -> description."""
+    return {
+        _layoutOf(count, below): _description(count, below)
+        for count in range(1, len(XRAY_VIEWS) + 1)
+        for below in (None, PLOT_VIEW, SECTION_VIEW)
+    }
+
+
+def _description(count: int, below: str | None) -> str:
     views = [
         viewText("vtkMRMLSliceNode", name, f"X-ray {number}", _GROUP + number, _COLORS[number - 1])
         for number, name in enumerate(XRAY_VIEWS[:count], 1)
     ]
     items = [_ITEM.format(size=400, view=view) for view in views]
-    if hasPlot:
+    if below == PLOT_VIEW:
         items.append(_ITEM.format(size=250, view=viewText("vtkMRMLPlotViewNode", PLOT_VIEW, "P", _GROUP)))
+    if below == SECTION_VIEW:
+        view = viewText("vtkMRMLSliceNode", SECTION_VIEW, "Slice", _GROUP, _SECTION_COLOR)
+        items.append(_ITEM.format(size=400, view=view))
     return _PAGE.format(threeD=viewText("vtkMRMLViewNode", THREE_D_VIEW, "3D", _GROUP), right="".join(items))

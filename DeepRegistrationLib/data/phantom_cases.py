@@ -23,12 +23,14 @@ from DeepRegistrationLib.images.detector_image import detector_volume
 from DeepRegistrationLib.images.slices import one_slice
 from DeepRegistrationLib.images.us_metaimage_write import write_metaimage_frames
 from DeepRegistrationLib.images.write import write_nifti, write_nrrd
+from DeepRegistrationLib.jobs.biplanar import BiplanarFiles, BiplanarMethod, BiplanarSettings
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceFiles, FetalSliceSettings
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeFiles, FetalVolumeSettings
 from DeepRegistrationLib.jobs.job import Job, JobKind
 from DeepRegistrationLib.jobs.us_angles import UsAnglesFiles, UsAnglesSettings
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
+from DeepRegistrationLib.projection.labels import silhouette
 from DeepRegistrationLib.projection.projector import project_volume
 
 TRUTH = "truth.json"
@@ -38,6 +40,8 @@ _WEEK, _SPACING_MM = 28, 2.4
 _TURN_RAD, _SHIFT_MM = (0.44, -0.70, 2.27), (31.0, -22.0, 45.0)
 _VIEWS_DEG = ((10.0, -5.0), (85.0, 4.0))
 _TWIST = (0.10, -0.08, 0.12, 5.0, -6.0, 4.0)
+_BIPLANAR_DEG = ((10.0, 0.0), (95.0, 0.0))
+_BEND_TWIST, _STRETCH = (0.07, -0.09, 0.10, 3.0, -2.0, 4.0), (1.04, 0.97, 1.06)
 _ANGLES_DEG, _PIXELS, _PIXEL_MM = (-3.0, 0.0, 5.0, 6.0), 240, 0.2
 
 
@@ -45,8 +49,8 @@ def write_phantom_case(kind: JobKind, folder: Path) -> None:
     """Writes the images of a case and `truth.json`.
 
     The truth is `{"matrix": 4x4, "from": frame, "to": frame, "centre": [x, y, z]}`, the centre being a point
-    of the frame `from` at which distances are measured [mm, RAS]; for ultrasound `{"angles_deg": [...]}`, of
-    the content of each frame against the second one.
+    of the frame `from` at which distances are measured [mm, RAS]; the matrix of an atlas also stretches. For
+    ultrasound it is `{"angles_deg": [...]}`, of the content of each frame against the second one.
 
     Args:
         kind: of the job.
@@ -89,6 +93,15 @@ def phantom_job(kind: JobKind, folder: Path, output: Path) -> Job:
             ),
             XrayCtSettings(search_rotation_deg=12.0, search_translation_mm=15.0, candidates=8, rounds=1),
         ),
+        JobKind.BIPLANAR: lambda: (
+            BiplanarFiles(
+                (folder / "xray1.nrrd", folder / "xray2.nrrd"),
+                (folder / "camera1.json", folder / "camera2.json"),
+                (folder / "mask1.nrrd", folder / "mask2.nrrd"),
+                atlas_dir=folder / "atlas",
+            ),
+            BiplanarSettings(BiplanarMethod.SDM),
+        ),
         JobKind.US_ANGLES: lambda: (
             UsAnglesFiles(tuple(folder / f"frame{number}.nrrd" for number in (1, 2, 3))),
             UsAnglesSettings(pixel_size_mm=(_PIXEL_MM, _PIXEL_MM)),
@@ -128,6 +141,26 @@ def _write_body(folder: Path) -> dict[str, object]:
     return _pose(world_from_ct, "CT RAS", "world RAS", MIDDLE)
 
 
+def _write_stretched_body(folder: Path) -> dict[str, object]:
+    """`atlas/`, and for each view `xray1.nrrd`, `mask1.nrrd`, the shadow of the bones, and `camera1.json`."""
+    ct, bones = body_phantom(3.0)
+    stretch = np.diag([*_STRETCH, 1.0])
+    stretch[:3, 3] = MIDDLE - stretch[:3, :3] @ MIDDLE
+    world_from_atlas = turned_about_the_middle(_BEND_TWIST) @ stretch
+    attenuation = ct.with_values(attenuation_from_hu(ct.values))
+    (folder / "atlas").mkdir(exist_ok=True)
+    write_nrrd(ct, folder / "atlas" / "atlas_ct.nrrd")
+    write_nrrd(bones, folder / "atlas" / "atlas_labels.nrrd")
+    for number, angles_deg in enumerate(_BIPLANAR_DEG, 1):
+        camera = phantom_camera(*angles_deg, pixels=64)
+        shadow = silhouette(bones, camera, world_from_atlas).to(torch.uint8)
+        images = {"xray": project_volume(attenuation, camera, world_from_atlas), "mask": shadow}
+        for stem, values in images.items():
+            write_nrrd(detector_volume(values, camera, stem), folder / f"{stem}{number}.nrrd")
+        write_camera(camera, folder / f"camera{number}.json")
+    return _pose(world_from_atlas, "atlas RAS", "world RAS", MIDDLE)
+
+
 def _write_frames(folder: Path) -> dict[str, object]:
     """`frame1.nrrd` to `frame3.nrrd`, and `sweep.igs.mha`, which has one frame more."""
     turned = [moved_frame(angle, (0.0, 0.0), _PIXELS) for angle in _ANGLES_DEG]
@@ -150,6 +183,7 @@ _WRITERS: dict[JobKind, Callable[[Path], dict[str, object]]] = {
     JobKind.FETAL_VOLUME: _write_brain,
     JobKind.FETAL_SLICE: _write_brain,
     JobKind.XRAY_CT: _write_body,
+    JobKind.BIPLANAR: _write_stretched_body,
     JobKind.US_ANGLES: _write_frames,
 }
 PHANTOM_KINDS = tuple(_WRITERS)

@@ -127,7 +127,11 @@ def _parts(result: BiplanarResult, job: Job) -> ResultParts:
     }
     for number, view in enumerate(result.views):
         camera = view.radiograph.camera.moved(np.linalg.inv(view.camera_correction))
-        images = {names.DRR: view.drr, names.XRAY: view.radiograph.values.cpu()}
+        images = {
+            names.DRR: view.drr,
+            names.DRR_START: view.drr_start,
+            names.XRAY: view.radiograph.values.cpu(),
+        }
         if not view.shadow_given:
             images[names.MASK] = view.shadow.to(torch.uint8)
         for stem, values in images.items():

@@ -21,7 +21,7 @@ MATCHING = "matching_atlas_slice.nrrd"
 SLICES = "slices.csv"
 ANGLES, FRAMES, SWEEP = "angles.csv", "frames.igs.mha", "sweep.seq.mha"
 FIELD, INVERSE, UNCERTAINTY = "transform.h5", "inverse.h5", "uncertainty.nrrd"
-DRR, XRAY, BONES, MASK = "drr", "xray", "bones", "mask"
+DRR, DRR_START, XRAY, BONES, MASK = "drr", "drr_start", "xray", "bones", "mask"
 """One image per radiograph: drr.nrrd, drr2.nrrd and so on, with `numbered`."""
 REPORT = "report.html"
 SCENE = "scene.mrb"
@@ -45,7 +45,7 @@ _OURS = frozenset(
         UNCERTAINTY,
     )
 )
-_OF_A_VIEW = re.compile(rf"({DRR}|{XRAY}|{BONES}|{MASK})[0-9]*\.nrrd")
+_OF_A_VIEW = re.compile(rf"({DRR}|{DRR_START}|{XRAY}|{BONES}|{MASK})[0-9]*\.nrrd")
 # longer than any job writes; what is older was left by a killed process
 _STALE_SECONDS = 3600.0
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from DeepRegistrationSlicer.Choices import AtlasChoice, FramesChoice, JobChoice, PixelSizeChoice
+from DeepRegistrationSlicer.Choices import (
+    AtlasChoice,
+    BiplanarMethodChoice,
+    BoneAtlasChoice,
+    FramesChoice,
+    JobChoice,
+    PixelSizeChoice,
+)
 from DeepRegistrationSlicer.MrmlBridge import arrayOf, createLinearTransform, createVolume, rasFromIjk
 
 from Testing.Slicer.nodes import bentBy, movedBy
@@ -35,7 +42,7 @@ def _instead(make: Callable[[slicer.vtkMRMLVolumeNode], slicer.vtkMRMLVolumeNode
     """Something made of the subject is chosen instead of it."""
 
     def choose(user: OpenPanel, tab: ReadyTab) -> None:
-        tab.choose(user, make(getattr(tab.choices(user), tab.subject)))
+        tab.choose(user, make(tab.subjectOf(user)))
 
     return choose
 
@@ -112,13 +119,13 @@ _OF_A_VOLUME = [
 
 
 def _anEmptyMask(user: OpenPanel, tab: ReadyTab) -> None:
-    node = getattr(tab.choices(user), tab.subject)
+    node = tab.subjectOf(user)
     mask = createVolume(np.zeros(arrayOf(node).shape, np.int16), rasFromIjk(node), "Nothing", LABELS)
     tab.chooseMask(user, mask)
 
 
 def _aMaskElsewhere(user: OpenPanel, tab: ReadyTab) -> None:
-    movedBy(getattr(tab.choices(user), tab.mask), translation_mm=(900, 0, 0))
+    movedBy(tab.maskOf(user), translation_mm=(900, 0, 0))
 
 
 def _anEmptySegmentation(user: OpenPanel, tab: ReadyTab) -> None:
@@ -182,14 +189,14 @@ def _view(**changes):
 
     def make(user: OpenPanel, tab: ReadyTab) -> None:
         for name, value in changes.items():
-            setattr(user.parameters.xrayCt.first, name, value)
+            setattr(tab.choices(user).first, name, value)
 
     return make
 
 
 def _aCameraFile(change: Callable[[dict], dict]):
     def make(user: OpenPanel, tab: ReadyTab) -> None:
-        first = user.parameters.xrayCt.first
+        first = tab.choices(user).first
         content = change(json.loads(Path(first.file).read_text(encoding="utf-8")))
         path = Path(slicer.app.temporaryPath) / "camera.json"
         path.write_text(json.dumps(content), encoding="utf-8")
@@ -198,16 +205,18 @@ def _aCameraFile(change: Callable[[dict], dict]):
     return make
 
 
-def _radiograph(make: Callable[[OpenPanel], slicer.vtkMRMLVolumeNode | None]):
+def _radiograph(make: Callable[[object], slicer.vtkMRMLVolumeNode | None]):
+    """Something made from the choices of the tab is chosen as first radiograph."""
+
     def choose(user: OpenPanel, tab: ReadyTab) -> None:
-        user.parameters.xrayCt.first.volume = make(user)
+        tab.choices(user).first.volume = make(tab.choices(user))
 
     return choose
 
 
 def _spoiledRadiograph(change: Callable[[np.ndarray], np.ndarray]):
-    def make(user):
-        node = user.parameters.xrayCt.first.volume
+    def make(chosen):
+        node = chosen.first.volume
         return createVolume(change(arrayOf(node).copy()), rasFromIjk(node), "Spoiled")
 
     return _radiograph(make)
@@ -215,43 +224,94 @@ def _spoiledRadiograph(change: Callable[[np.ndarray], np.ndarray]):
 
 def _underAScale(user: OpenPanel, tab: ReadyTab) -> None:
     scale = createLinearTransform(np.diag([1.2, 1.0, 1.0, 1.0]), "scale")
-    user.parameters.xrayCt.ct.SetAndObserveTransformNodeID(scale.GetID())
+    tab.subjectOf(user).SetAndObserveTransformNodeID(scale.GetID())
     user.panel.enter()
 
 
 def _underAGrid(user: OpenPanel, tab: ReadyTab) -> None:
-    bentBy(user.parameters.xrayCt.ct)
+    bentBy(tab.subjectOf(user))
     user.panel.enter()
 
 
 def _anEmptyIsocentre(user: OpenPanel, tab: ReadyTab) -> None:
     points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Points")
-    user.parameters.xrayCt.isocentre = points
+    tab.choices(user).isocentre = points
 
 
 def _lacking(key: str):
     return lambda content: {name: value for name, value in content.items() if name != key}
 
 
-_XRAY = [
-    BadChoice("no radiograph", _radiograph(lambda user: None), "No volume is chosen as radiograph"),
-    BadChoice(
-        "the CT as radiograph", _radiograph(lambda user: user.parameters.xrayCt.ct), "as CT and as radiograph"
-    ),
+def _itselfAsRadiograph(user: OpenPanel, tab: ReadyTab) -> None:
+    tab.choices(user).first.volume = tab.subjectOf(user)
+
+
+_OF_RADIOGRAPHS = [
+    BadChoice("no radiograph", _radiograph(lambda chosen: None), "No volume is chosen as radiograph"),
+    BadChoice("itself as radiograph", _itselfAsRadiograph, "as {role} and as radiograph"),
     BadChoice(
         "one radiograph twice",
-        _radiograph(lambda user: user.parameters.xrayCt.second.volume),
+        _radiograph(lambda chosen: chosen.second.volume),
         "is chosen as both radiographs",
     ),
     BadChoice("a black radiograph", _spoiledRadiograph(lambda pixels: pixels * 0), "'Spoiled' is constant"),
-    BadChoice("a small radiograph", _spoiledRadiograph(lambda p: p[:, :-5]), "'Spoiled' has 128 x 110 pix"),
+    BadChoice("a small radiograph", _spoiledRadiograph(lambda p: p[:, :-5]), r"'Spoiled' has \d+ x \d+ pix"),
     BadChoice("no camera file", _view(file=""), "No camera file is chosen"),
     BadChoice("a camera file that is not there", _view(file="/no/camera.json"), "does not exist"),
     BadChoice("a camera file with a gap", _aCameraFile(_lacking("pixel_spacing_mm")), "lacks pixel_spacing"),
     BadChoice("a frame that there is not", _view(frame=3), "has no frame 3"),
-    BadChoice("a CT under a scaling transform", _underAScale, "scales, shears or mirrors"),
-    BadChoice("a CT under a grid transform", _underAGrid, "is not linear"),
+    BadChoice("a volume under a scaling transform", _underAScale, "scales, shears or mirrors"),
+    BadChoice("a volume under a grid transform", _underAGrid, "is not linear"),
     BadChoice("an isocentre without a point", _anEmptyIsocentre, "The points 'Points' are empty"),
+]
+
+
+def _biplanar(**changes):
+    """Other choices of the tab of two radiographs."""
+
+    def make(user: OpenPanel, tab: ReadyTab) -> None:
+        for name, value in changes.items():
+            setattr(user.parameters.biplanar, name, value)
+
+    return make
+
+
+def _noSecondView(user: OpenPanel, tab: ReadyTab) -> None:
+    user.parameters.biplanar.second.volume = None
+
+
+def _aShadowElsewhere(user: OpenPanel, tab: ReadyTab) -> None:
+    movedBy(user.parameters.biplanar.firstMask, translation_mm=(900, 0, 0))
+
+
+def _anEmptyAtlasFolder(user: OpenPanel, tab: ReadyTab) -> None:
+    atlas = user.parameters.biplanar.atlas
+    atlas.source, atlas.folder = BoneAtlasChoice.FOLDER, slicer.app.temporaryPath
+
+
+def _noLabels(user: OpenPanel, tab: ReadyTab) -> None:
+    tab.chooseMask(user, None)
+
+
+def _farAway(user: OpenPanel, tab: ReadyTab) -> None:
+    movedBy(tab.subjectOf(user), translation_mm=(900, 0, 0))
+    user.parameters.biplanar.atlas.labels.SetAndObserveTransformNodeID(
+        tab.subjectOf(user).GetTransformNodeID()
+    )
+
+
+_BIPLANAR = [
+    BadChoice("no second radiograph", _noSecondView, "No second radiograph is chosen"),
+    BadChoice("a shadow elsewhere", _aShadowElsewhere, "'Mask 1' marks no voxel of the volume 'View 1'"),
+    BadChoice(
+        "an atlas folder that is not there",
+        _atlas(source=BoneAtlasChoice.FOLDER, folder="/no/where"),
+        "'/no/where' does not exist",
+    ),
+    BadChoice("an atlas folder without an atlas", _anEmptyAtlasFolder, "has no atlas_ct.nii.gz"),
+    BadChoice("an atlas without labels", _noLabels, "No labels are chosen for the atlas 'Atlas'"),
+    BadChoice("an atlas beside the detector", _farAway, "'View 1' shows 0 % of the atlas"),
+    BadChoice("no network", _biplanar(method=BiplanarMethodChoice.NETWORK), "needs the network"),
 ]
 
 
@@ -314,8 +374,17 @@ OF_A_TAB = {
     JobChoice.XRAY_CT: [
         *_OF_A_VOLUME,
         *_OF_A_MASK,
-        *_XRAY,
+        *_OF_RADIOGRAPHS,
         _noOutput("wantsTransform", "wantsDrr", "wantsStand", "wantsPlot"),
+    ],
+    JobChoice.BIPLANAR: [
+        *_OF_A_VOLUME,
+        *_OF_A_MASK,
+        *_OF_RADIOGRAPHS,
+        *_BIPLANAR,
+        _noOutput(
+            "wantsDeformation", "wantsAffine", "wantsWarped", "wantsSegmentation", "wantsDrr", "wantsBone"
+        ),
     ],
     JobChoice.US_ANGLES: [
         *_OF_A_MASK,

@@ -52,6 +52,8 @@ def a_scene_that_can_undo():
     for name in (
         "vtkMRMLScalarVolumeNode",
         "vtkMRMLLinearTransformNode",
+        "vtkMRMLGridTransformNode",
+        "vtkMRMLSegmentationNode",
         "vtkMRMLTableNode",
         "vtkMRMLTextNode",
         "vtkMRMLModelNode",
@@ -120,13 +122,28 @@ def us_frames(tmp_path_factory):
 @pytest.fixture(scope="session")
 def a_result_folder(a_phantom, tmp_path_factory):
     """What the worker leaves when it has registered the phantom."""
-    from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
-
     from Testing.Slicer.phantom import phantomRequest
 
+    return _done(phantomRequest(a_phantom), tmp_path_factory.mktemp("job"))
+
+
+@pytest.fixture(scope="session")
+def a_biplanar_result(phantoms, tmp_path_factory):
+    """What the worker leaves when it has bent the synthetic body to its radiographs."""
+    from DeepRegistrationSlicer.PhantomCheck import PHANTOM_JOBS
+
+    from DeepRegistrationLib.jobs.job import JobKind
+
+    makeRequest, _ = PHANTOM_JOBS[JobKind.BIPLANAR]
+    return _done(makeRequest(phantoms(JobKind.BIPLANAR)), tmp_path_factory.mktemp("biplanar-job"))
+
+
+def _done(request, folder: Path) -> Path:
+    """The result folder of a request."""
+    from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
+
     client, ends = sharedWorkerClient(), []
-    written = phantomRequest(a_phantom).write(tmp_path_factory.mktemp("job"))
-    client.run(written.file, lambda progress: None, ends.append)
+    client.run(request.write(folder).file, lambda progress: None, ends.append)
     while client.isBusy:
         client.poll()
         time.sleep(0.02)

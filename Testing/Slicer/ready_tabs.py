@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import slicer
 from DeepRegistrationSlicer.Choices import (
+    BiplanarMethodChoice,
+    BoneAtlasChoice,
     DeviceChoice,
     FramesChoice,
     GeometryChoice,
@@ -33,24 +35,38 @@ class ReadyTab:
         subject: name of the choice of what is registered, within those of the tab.
         mask: name of the choice of labels on it.
         role: what the panel calls the subject.
+        within: name of the choices that both belong to, where they are not those of the tab itself.
     """
 
     fill: Callable[[OpenPanel, Path], None]
     subject: str
     mask: str
     role: str
+    within: str | None = None
 
     def choices(self, user: OpenPanel) -> object:
         """The choices of the tab shown."""
         return getattr(user.parameters, user.panel.page.pack)
 
+    def subjectOf(self, user: OpenPanel) -> slicer.vtkMRMLNode:
+        """What is registered."""
+        return getattr(self._holder(user), self.subject)
+
+    def maskOf(self, user: OpenPanel) -> slicer.vtkMRMLNode:
+        """Labels on it."""
+        return getattr(self._holder(user), self.mask)
+
     def choose(self, user: OpenPanel, node: slicer.vtkMRMLNode | None) -> None:
         """Chooses what is registered."""
-        setattr(self.choices(user), self.subject, node)
+        setattr(self._holder(user), self.subject, node)
 
     def chooseMask(self, user: OpenPanel, node: slicer.vtkMRMLNode | None) -> None:
         """Chooses labels on it."""
-        setattr(self.choices(user), self.mask, node)
+        setattr(self._holder(user), self.mask, node)
+
+    def _holder(self, user: OpenPanel) -> object:
+        choices = self.choices(user)
+        return choices if self.within is None else getattr(choices, self.within)
 
 
 def _fillFetalVolume(user: OpenPanel, folder: Path) -> None:
@@ -79,6 +95,21 @@ def _fillXrayCt(user: OpenPanel, folder: Path) -> None:
     chosen.ct = loadVolume(folder / "ct.nrrd", "Body")
     chosen.bones = loadVolume(folder / "bones.nrrd", "Bones", LABELS)
     chosen.searchRotation, chosen.searchTranslation, chosen.candidates = 12.0, 15.0, 8
+    _chooseRadiographs(user, chosen, folder)
+
+
+def _fillBiplanar(user: OpenPanel, folder: Path) -> None:
+    chosen = user.parameters.biplanar
+    chosen.atlas.source, chosen.method = BoneAtlasChoice.SCENE, BiplanarMethodChoice.SDM
+    chosen.atlas.volume = loadVolume(folder / "atlas" / "atlas_ct.nrrd", "Atlas")
+    chosen.atlas.labels = loadVolume(folder / "atlas" / "atlas_labels.nrrd", "Atlas bones", LABELS)
+    chosen.firstMask, chosen.secondMask = (
+        loadVolume(folder / f"mask{number}.nrrd", f"Mask {number}", LABELS) for number in (1, 2)
+    )
+    _chooseRadiographs(user, chosen, folder)
+
+
+def _chooseRadiographs(user: OpenPanel, chosen: object, folder: Path) -> None:
     for number, view in enumerate((chosen.first, chosen.second), 1):
         view.volume = loadVolume(folder / f"xray{number}.nrrd", f"View {number}")
         view.geometry, view.file = GeometryChoice.FILE, str(folder / f"camera{number}.json")
@@ -100,5 +131,6 @@ READY_TABS: dict[JobChoice, ReadyTab] = {
     JobChoice.FETAL_VOLUME: ReadyTab(_fillFetalVolume, "subject", "mask", "fetal brain"),
     JobChoice.FETAL_SLICE: ReadyTab(_fillFetalSlice, "subject", "mask", "slice or stack"),
     JobChoice.XRAY_CT: ReadyTab(_fillXrayCt, "ct", "bones", "CT"),
+    JobChoice.BIPLANAR: ReadyTab(_fillBiplanar, "volume", "labels", "atlas", within="atlas"),
     JobChoice.US_ANGLES: ReadyTab(_fillUltrasound, "middle", "mask", "the middle frame"),
 }

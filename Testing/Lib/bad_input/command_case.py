@@ -7,6 +7,9 @@ from pathlib import Path
 
 from DeepRegistrationLib.jobs.job import ExitCode
 
+_REPEATED = ("geometry", "mask")
+"""Options that are given once for each value."""
+
 
 @dataclass(frozen=True)
 class CommandCase:
@@ -31,7 +34,11 @@ class CommandCase:
         return dataclasses.replace(self, options=left)
 
     def words(self) -> list[str]:
-        return [str(word) for name, values in self.options.items() for word in (f"--{name}", *values)]
+        words: list[str] = []
+        for name, values in self.options.items():
+            groups = [(value,) for value in values] if name in _REPEATED else [values]
+            words += [str(word) for group in groups for word in (f"--{name}", *group)]
+        return words
 
 
 Spoil = Callable[[CommandCase], CommandCase]

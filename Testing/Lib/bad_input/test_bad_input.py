@@ -12,13 +12,14 @@ import pytest
 
 from DeepRegistrationLib import cli
 from DeepRegistrationLib.jobs.job import ExitCode, JobKind
-from Testing.Lib.bad_input import fetal_slice, fetal_volume, us_angles, xray_ct
+from Testing.Lib.bad_input import biplanar, fetal_slice, fetal_volume, us_angles, xray_ct
 from Testing.Lib.bad_input.command_case import BadInput, CommandCase
 
 JOBS = {
     JobKind.FETAL_VOLUME: fetal_volume,
     JobKind.FETAL_SLICE: fetal_slice,
     JobKind.XRAY_CT: xray_ct,
+    JobKind.BIPLANAR: biplanar,
     JobKind.US_ANGLES: us_angles,
 }
 _PROGRESS = re.compile(r"\s*(\d+) % .+")

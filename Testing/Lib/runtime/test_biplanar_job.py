@@ -25,7 +25,7 @@ ALWAYS = {
     "warped.nrrd",
     "segmentation.seg.nrrd",
     "report.html",
-    *(f"{stem}{number}.nrrd" for stem in ("drr", "xray") for number in ("", "2")),
+    *(f"{stem}{number}.nrrd" for stem in ("drr", "drr_start", "xray") for number in ("", "2")),
 }
 
 
