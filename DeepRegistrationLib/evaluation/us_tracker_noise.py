@@ -36,8 +36,8 @@ class TrackerNoise:
 
     @property
     def floor_deg(self) -> float:
-        """Mean error of a method without error, if the probe's sensor is as noisy as that of the reference and
-        the reference lay still [degrees].
+        """Mean error that a faultless method would show, if the reference lay still and the probe's sensor is
+        as noisy as that of the reference [degrees].
         """
         return float(np.sqrt(2) * self.reference_deg)
 

@@ -69,6 +69,7 @@ TORCH_FREE = (
     "images.camera_file",
     "images.dicom_camera",
     "images.geometry_file",
+    "images.us_metaimage_header",
     "images.us_metaimage_write",
     "images.xmalab_camera",
     "remote_file",

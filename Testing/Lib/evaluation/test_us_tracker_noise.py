@@ -23,7 +23,7 @@ def a_calibration():
 
 
 def swept(calibration, reference_deg, probe_deg, valid=None):
-    """Both tools stand far from the tracker's origin, and are told with noise; the probe turns in its image."""
+    """Both tools stand far from the tracker's origin, and are told with noise; the probe turns."""
     generator = np.random.default_rng(0)
     still = pose([100.0, 30.0, -60.0], [300.0, -90.0, -50.0])
     start = pose([-50.0, 10.0, 120.0], [250.0, -50.0, 25.0])
