@@ -26,26 +26,35 @@ _LEAST_REST = 0.1
 class XrayAnatomy:
     """What is registered.
 
+    A radiograph shows bones by what they absorb beyond the tissue that they displace. Of a CT cut down to its
+    bones that tissue is unknown; in any CT, hard and soft parts of it fade differently with scatter and beam
+    hardening. So both have weights of their own: taken as one, the rim of a bone would be an edge as high as
+    one against air.
+
     Attributes:
-        components: attenuation of the bones [1/mm]; then, if there is any, of everything else in the CT, on
-            the same grid: a radiograph shows both with weights of its own.
+        bone: attenuation of the bones, 0 elsewhere [1/mm].
+        components: what the bones absorb beyond water [1/mm]; then everything else, with water in the
+            bones, on the same grid. Their sum is the attenuation of the CT.
+        bone_alone: nothing but bone is in the CT.
         centre_ras: (3,) float64; middle of the bones in the CT's frame [mm].
         points_ras: (P, 3) float64; points of the bones, evenly drawn, in the CT's frame [mm].
     """
 
-    components: tuple[Volume, ...]
+    bone: Volume
+    components: tuple[Volume, Volume]
+    bone_alone: bool
     centre_ras: np.ndarray
     points_ras: torch.Tensor
 
     @property
-    def bone(self) -> Volume:
-        """Attenuation of the bones."""
-        return self.components[0]
+    def searched(self) -> tuple[Volume, ...]:
+        """The components that tell poses apart from afar; water in the shape of bones alone does not."""
+        return self.components[:1] if self.bone_alone else self.components
 
     @property
-    def whole(self) -> Volume:
-        """Attenuation of everything."""
-        return self.bone.with_values(sum(volume.values for volume in self.components))
+    def template(self) -> Volume:
+        """All that is searched for, in one [1/mm]."""
+        return self.bone.with_values(sum(volume.values for volume in self.searched))
 
 
 def prepare_anatomy(
@@ -76,14 +85,19 @@ def prepare_anatomy(
     else:
         check_same_grid(labels, ct)
         bone = masked_volume(attenuation, labels, bone_labels or None)
-    rest = attenuation.with_values(attenuation.values - bone.values)
-    total, share = float(attenuation.values.sum()), float(rest.values.sum())
-    components = (bone, rest) if share > _LEAST_REST * total else (bone,)
-    content = attenuation.values > _AIR if len(components) > 1 else bone.values > 0
+    is_bone = bone.values > 0
+    total, rest = float(attenuation.values.sum()), float((attenuation.values - bone.values).sum())
+    bone_alone = rest <= _LEAST_REST * total
+    beyond_water = bone.with_values((bone.values - WATER_PER_MM) * is_bone)
+    content = is_bone if bone_alone else attenuation.values > _AIR
+    others = attenuation.with_values((attenuation.values - beyond_water.values) * content)
     box = box_around(content, ct.geometry, margin_mm=0.0)
-    framed = cropped(bone, box_around(bone.values > 0, ct.geometry, margin_mm=0.0)).geometry
+    framed = cropped(bone, box_around(is_bone, ct.geometry, margin_mm=0.0)).geometry
+    parts = [cropped(volume, box).to(device) for volume in (bone, beyond_water, others)]
     return XrayAnatomy(
-        components=tuple(cropped(volume, box).to(device) for volume in components),
+        bone=parts[0],
+        components=(parts[1], parts[2]),
+        bone_alone=bone_alone,
         centre_ras=framed.centre_ras,
         points_ras=_drawn_points(bone),
     )

@@ -104,7 +104,7 @@ def register(inputs: XrayCtInputs, settings: XrayCtSettings, report: Report = ke
             "time_limit_s": settings.time_limit_s,
             "bones": "labels" if inputs.labels is not None else "by density",
             "bone_labels": list(settings.bone_labels),
-            "components": len(anatomy.components),
+            "bone_alone": anatomy.bone_alone,
             "polarity": str(settings.polarity),
             "device": str(settings.device),
             "seed": settings.seed,

@@ -135,12 +135,12 @@ class XrayScene:
         Args:
             size_px: pixels.
             measure: compares.
-            fine: with voxels half as large as a pixel, for the last refinement.
+            fine: all components, with voxels half as large as a pixel, for the last refinement.
         """
         key = (size_px, measure, fine)
         if key not in self._levels:
             self._levels[key] = make_level(
-                self.anatomy.components,
+                self.anatomy.components if fine else self.anatomy.searched,
                 self.radiographs,
                 size_px,
                 self.start,
@@ -255,10 +255,10 @@ def _proposals(
     for view, radiograph in enumerate(scene.radiographs):
         small = radiograph.reduced(reduction(radiograph, size))
         spacing = pixel_at_anatomy_mm(small, scene.start, scene.anatomy.centre_ras)
-        whole = scene.anatomy.whole
+        template = scene.anatomy.template
         found.append(
             search_poses(
-                downsample(whole, np.maximum(whole.geometry.spacing_mm, spacing)),
+                downsample(template, np.maximum(template.geometry.spacing_mm, spacing)),
                 small,
                 scene.start,
                 scene.anatomy.centre_ras,

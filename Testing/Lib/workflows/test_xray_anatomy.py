@@ -1,0 +1,78 @@
+"""What is registered to a radiograph: bones by what they absorb beyond the tissue around them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
+from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
+from DeepRegistrationLib.workflows.xray_pose_search import XrayScene, detail_measure
+from Testing.Lib.xray_case import MIDDLE, a_body, a_camera, a_case
+
+CPU = torch.device("cpu")
+
+
+def bones_of(ct, labels):
+    """The CT with air around its bones [HU]."""
+    return ct.with_values(torch.where(labels.values > 0, ct.values, -1000.0))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_components_add_up_to_what_the_ct_absorbs(alone):
+    ct, labels = a_body(5.0)
+    shown = bones_of(ct, labels) if alone else ct
+    anatomy = prepare_anatomy(shown, labels, (), CPU)
+    assert anatomy.bone_alone == alone
+    total = sum(float(volume.values.sum()) for volume in anatomy.components)
+    assert total == pytest.approx(float(attenuation_from_hu(shown.values).sum()), rel=1e-5)
+
+
+def test_bones_count_by_what_they_absorb_beyond_water():
+    ct, labels = a_body(5.0)
+    anatomy = prepare_anatomy(ct, labels, (), CPU)
+    beyond_water, rest = anatomy.components
+    is_bone = anatomy.bone.values > 0
+    hu = 1000 * beyond_water.values[is_bone] / WATER_PER_MM
+    assert sorted(set(hu.round().int().tolist())) == [500, 1100]
+    assert bool((beyond_water.values[~is_bone] == 0).all())
+    assert torch.allclose(rest.values[is_bone], torch.full((), WATER_PER_MM))
+
+
+def test_bones_in_air_and_bones_in_a_body_are_looked_for_differently():
+    ct, labels = a_body(5.0)
+    whole, alone = (
+        prepare_anatomy(ct, labels, (), CPU),
+        prepare_anatomy(bones_of(ct, labels), labels, (), CPU),
+    )
+    assert float(whole.template.values.sum()) > 2 * float(alone.template.values.sum())
+    assert torch.equal(alone.template.values, alone.components[0].values)
+
+
+def test_the_middle_is_that_of_the_chosen_bones():
+    ct, labels = a_body(3.0)
+    anatomy = prepare_anatomy(ct, labels, (3,), CPU)
+    assert np.allclose(anatomy.centre_ras, MIDDLE + np.array([2.0, -20.0, 2.0]), atol=4.0)
+    assert float((anatomy.points_ras.mean(0) - torch.from_numpy(anatomy.centre_ras)).norm()) < 4.0
+
+
+def test_a_ct_without_bone_is_refused():
+    ct, _ = a_body(5.0)
+    with pytest.raises(InputError, match="as dense as bone"):
+        prepare_anatomy(ct.with_values(ct.values.clamp(max=100.0)), None, (), CPU)
+
+
+def test_bones_alone_fit_a_radiograph_of_the_whole_body_better_by_what_is_beyond_water():
+    case = a_case((a_camera(pixels=96),))
+    anatomy = prepare_anatomy(bones_of(case.ct, case.labels), case.labels, (), CPU)
+    truth = torch.from_numpy(case.world_from_ct)[None]
+
+    def fit(components):
+        scene = XrayScene(
+            dataclasses.replace(anatomy, components=components), case.radiographs, case.world_from_ct
+        )
+        return float(scene.level(96, detail_measure, fine=True).similarity(truth)[0])
+
+    assert fit(anatomy.components) > 1.05 * fit((anatomy.bone,))
