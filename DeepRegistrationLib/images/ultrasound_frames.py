@@ -1,12 +1,14 @@
 """Consecutive ultrasound frames in memory, with what is known of their pixels and poses."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.frames import RAS_FROM_LPS
+from DeepRegistrationLib.images.us_blocks import extremes
 
 IMAGE_RAS = RAS_FROM_LPS
 """RAS from image space where a file says nothing else: columns go to the patient's left, rows to the back,
@@ -124,6 +126,20 @@ class UltrasoundFrames:
             )
         if self.ras_from_image is None:
             object.__setattr__(self, "ras_from_image", IMAGE_RAS)
+
+    @property
+    def darkest(self) -> torch.Tensor:
+        """(rows, columns); the smallest value of every pixel over all frames."""
+        return self._extremes[0]
+
+    @property
+    def brightest(self) -> torch.Tensor:
+        """(rows, columns); the largest value of every pixel over all frames."""
+        return self._extremes[1]
+
+    @cached_property
+    def _extremes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return extremes(self.values)
 
     def __len__(self) -> int:
         return len(self.values)

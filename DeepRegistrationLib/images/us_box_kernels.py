@@ -1,5 +1,5 @@
-"""Moving averages and local normalization of square images, in machine code (numba); `us_texture` says the
-same in torch.
+"""Moving averages and local normalization of square images, means over blocks, extremes over frames, in
+machine code (numba); `us_texture` and `us_blocks` say the same in torch.
 
 Running sums go down the rows, all columns at once, then down those of the turned image: everything stays in
 the processor's cache, and the width of the window costs nothing.
@@ -120,3 +120,50 @@ def normalize(images, mask, weight, half, times, flat, largest, out):
         _centre(image, seen, share, mean, centred, mean)
         _mean(mean, other, half, times)
         _divide(centred, seen, share, mean, flat, largest, out[index])
+
+
+@njit(fastmath=FAST, **OPTIONS)
+def block_means(images, rows, columns, out):
+    """Means over blocks; a block that the border cuts averages what there is.
+
+    Args:
+        images: (B, n, m) float32.
+        rows: of a block.
+        columns: of a block.
+        out: (B, ceil(n / rows), ceil(m / columns)) float32; receives the means.
+    """
+    height, width = images.shape[1], images.shape[2]
+    running = np.empty(width, np.float32)
+    for index in range(images.shape[0]):
+        for j in range(out.shape[1]):
+            first, last = j * rows, min((j + 1) * rows, height)
+            for i in range(width):
+                running[i] = images[index, first, i]
+            for row in range(first + 1, last):
+                for i in range(width):
+                    running[i] += images[index, row, i]
+            for i in range(out.shape[2]):
+                left, right = i * columns, min((i + 1) * columns, width)
+                total = np.float32(0.0)
+                for column in range(left, right):
+                    total += running[column]
+                out[index, j, i] = total / np.float32((last - first) * (right - left))
+
+
+@njit(**OPTIONS)
+def extremes(frames, darkest, brightest):
+    """Smallest and largest value of every pixel.
+
+    Args:
+        frames: (N, rows, columns) float32.
+        darkest: (rows, columns) float32; receives the smallest.
+        brightest: (rows, columns) float32; receives the largest.
+    """
+    darkest[:] = frames[0]
+    brightest[:] = frames[0]
+    for index in range(1, frames.shape[0]):
+        for j in range(frames.shape[1]):
+            for i in range(frames.shape[2]):
+                value = frames[index, j, i]
+                darkest[j, i] = min(darkest[j, i], value)
+                brightest[j, i] = max(brightest[j, i], value)

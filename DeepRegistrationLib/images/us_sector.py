@@ -66,7 +66,7 @@ def find_sector(frames: UltrasoundFrames, given: torch.Tensor | None = None) -> 
         if not bool(given.any()):
             raise InputError("The mask of the sector is empty. Draw it again or leave it out.")
         return Sector(given & ~text, "given")
-    brightest = frames.values.amax(0).numpy()
+    brightest = frames.brightest.numpy()
     allowed = np.ones(shape, bool) if frames.region is None else frames.region.numpy()
     low = float(np.quantile(brightest, 0.02))
     bright = brightest - low > _DARK * (float(brightest.max()) - low)
@@ -121,17 +121,18 @@ def _text(frames: UltrasoundFrames) -> torch.Tensor:
 
     In fewer than three frames bright tissue cannot be told from letters; there only colour counts.
     """
-    values = frames.values
-    coloured = np.zeros(values.shape[1:], bool) if frames.annotated is None else frames.annotated.numpy()
+    coloured = (
+        np.zeros(frames.values.shape[1:], bool) if frames.annotated is None else frames.annotated.numpy()
+    )
     if coloured.any():
         coloured = ndimage.binary_dilation(coloured, iterations=1)
     if len(frames) < _FRAMES_FOR_TEXT:
         return torch.from_numpy(coloured)
-    darkest = values.amin(0).numpy()
-    white = darkest >= _WHITE * float(values.max())
+    darkest, largest = frames.darkest.numpy(), float(frames.brightest.max())
+    white = darkest >= _WHITE * largest
     if not 0 < white.mean() < _MOST_TEXT:
         return torch.from_numpy(coloured)
     nearby = ndimage.percentile_filter(darkest[::2, ::2], 20, size=_STROKE_PX // 2)
     nearby = np.repeat(np.repeat(nearby, 2, 0), 2, 1)[: white.shape[0], : white.shape[1]]
-    letters = ndimage.binary_dilation(white & (nearby < 0.4 * float(values.max())), iterations=2)
+    letters = ndimage.binary_dilation(white & (nearby < 0.4 * largest), iterations=2)
     return torch.from_numpy(letters | coloured)

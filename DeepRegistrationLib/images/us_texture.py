@@ -62,7 +62,7 @@ def blurred(images: torch.Tensor, width: int, times: int) -> torch.Tensor:
         width: of the window, odd [pixels].
         times: averages after each other; 2 is nearly round.
     """
-    if _machine_code_takes(images):
+    if machine_code_takes(images):
         from DeepRegistrationLib.images.us_box_kernels import box_means
 
         out = images.clone(memory_format=torch.contiguous_format)
@@ -84,9 +84,15 @@ def machine_code_is_available() -> bool:
     return True
 
 
+def machine_code_takes(images: torch.Tensor) -> bool:
+    """True if there is machine code for images of this kind, on this device."""
+    fits = images.device.type == "cpu" and images.dtype == torch.float32 and not images.requires_grad
+    return fits and machine_code_is_available()
+
+
 def _normalized(images: torch.Tensor, mask: torch.Tensor, width: int, times: int) -> torch.Tensor:
     weight = blurred(mask, width, times).clamp(min=1e-3)
-    if _machine_code_takes(images):
+    if machine_code_takes(images):
         return _normalized_by_machine_code(images, mask, weight, width, times)
     centred = images - blurred(images * mask, width, times) / weight
     deviation = (blurred(centred.square() * mask, width, times) / weight).clamp(min=0).sqrt()
@@ -112,11 +118,6 @@ def _normalized_by_machine_code(
 
     run_tasks([(part, share) for share in _shares(len(planes))])
     return out
-
-
-def _machine_code_takes(images: torch.Tensor) -> bool:
-    fits = images.device.type == "cpu" and images.dtype == torch.float32 and not images.requires_grad
-    return fits and machine_code_is_available()
 
 
 def _shares(planes: int) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import torch
 
 from DeepRegistrationLib.geometry.grid import sample_plane
 from DeepRegistrationLib.images.ultrasound_frames import UltrasoundFrames
+from DeepRegistrationLib.images.us_blocks import block_means
 
 _BORDER = 0.5
 """A working pixel belongs to the sector where more than this share of it does."""
@@ -65,13 +66,13 @@ def working_frames(frames: UltrasoundFrames, mask: torch.Tensor, size: int) -> W
     corner = torch.tensor([first[1] * su, first[0] * sv], dtype=torch.float64)
     grid = _positions(size, pitch, centre - corner, (su, sv), blocks)
     inside = mask[cut].to(torch.float32)[None, None]
-    share = sample_plane(_block_means(inside, blocks), grid)  # (1, 1, n, n)
+    share = sample_plane(block_means(inside, blocks[::-1]), grid)  # (1, 1, n, n)
     kept = (share > _BORDER).to(torch.float32)
-    low, high = frames.values.aminmax()
+    low, high = frames.darkest.min(), frames.brightest.max()
     given, weight = frames.values[(slice(None), *cut)], share.clamp(min=_BORDER) * (high - low)
     values = torch.empty(len(frames), 1, size, size)
     for k, frame in enumerate(given):  # one frame after the other stays in the cache
-        small = sample_plane(_block_means(frame[None, None] * inside, blocks), grid)
+        small = sample_plane(block_means(frame[None, None] * inside, blocks[::-1]), grid)
         # what lies outside the sector does not darken the pixels at its border
         values[k] = (small[0] - low * share[0]) / weight[0] * kept[0]
     return WorkingFrames(values, kept, pitch, centre)
@@ -88,12 +89,3 @@ def _positions(
     )
     j, i = torch.meshgrid(v, u, indexing="ij")
     return torch.stack([i, j], dim=-1)[None].float()
-
-
-def _block_means(images: torch.Tensor, blocks: tuple[int, int]) -> torch.Tensor:
-    """Means over blocks of (columns, rows); blocks that are cut by the border average what there is."""
-    if blocks == (1, 1):
-        return images
-    return torch.nn.functional.avg_pool2d(
-        images, (blocks[1], blocks[0]), ceil_mode=True, count_include_pad=False
-    )

@@ -7,6 +7,7 @@ import torch
 
 from DeepRegistrationLib.geometry.grid import sample_plane
 from DeepRegistrationLib.geometry.in_plane import in_plane_matrix
+from DeepRegistrationLib.images.us_blocks import block_means
 from DeepRegistrationLib.images.us_texture import locally_normalized
 
 
@@ -43,11 +44,10 @@ class FramePairs:
     @cached_property
     def halved(self) -> "FramePairs":
         """The pairs with blocks of 2 x 2 pixels averaged; a block counts where all of it does."""
-        halve = torch.nn.functional.avg_pool2d
-        mask = (halve(self.mask, 2) > 0.99).to(self.mask.dtype)
+        mask = (block_means(self.mask, (2, 2)) > 0.99).to(self.mask.dtype)
         if self.frames is not None:
-            return FramePairs.consecutive(halve(self.frames, 2), mask)
-        return FramePairs(halve(self.moving, 2), halve(self.fixed, 2), mask)
+            return FramePairs.consecutive(block_means(self.frames, (2, 2)), mask)
+        return FramePairs(block_means(self.moving, (2, 2)), block_means(self.fixed, (2, 2)), mask)
 
     @cached_property
     def normalized(self) -> tuple[torch.Tensor, torch.Tensor]:
