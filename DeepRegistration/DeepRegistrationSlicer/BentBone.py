@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import slicer
 import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
 from DeepRegistrationSlicer.MrmlBridge import rasFromIjk, readVolume
+from DeepRegistrationSlicer.MrmlSlices import dimensionsOf
 from DeepRegistrationSlicer.XrayBones import createBones
 
 UNCERTAINTY = "uncertainty (mm)"
 """Name of the numbers on the surface: standard deviation of its place."""
 
-_COLORS = "vtkMRMLColorTableNodeFileViridis.txt"
+_COLORS = "vtkMRMLColorTableNodeWarmTint1"
+"""White where it is sure, red where it is not."""
 
 
 def createBentBone(
@@ -47,8 +50,12 @@ def _withUncertainty(surface: vtk.vtkPolyData, folder: Path) -> vtk.vtkPolyData:
     volume = readVolume(folder / "uncertainty.nrrd")
     ijkFromRas = vtk.vtkTransform()
     ijkFromRas.SetMatrix(slicer.util.vtkMatrixFromArray(np.linalg.inv(rasFromIjk(volume))))
+    inIndex = _moved(surface, ijkFromRas)
+    # a surface may lie half a voxel outside: there the border counts
+    points = vtk_to_numpy(inIndex.GetPoints().GetData())
+    np.clip(points, 0, np.array(dimensionsOf(volume)) - 1, out=points)
     probe = vtk.vtkProbeFilter()
-    probe.SetInputData(_moved(surface, ijkFromRas))
+    probe.SetInputData(inIndex)
     probe.SetSourceData(volume.GetImageData())
     probe.Update()
     numbers = probe.GetOutput().GetPointData().GetScalars()

@@ -10,8 +10,9 @@ from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.biplanar import BiplanarSettings
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationSlicer.AtlasSource import AtlasInScene
+from DeepRegistrationSlicer.BentGrid import showGrid
 from DeepRegistrationSlicer.BiplanarRequest import BiplanarRequest
-from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BiplanarWanted
+from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BONE, BiplanarWanted
 from DeepRegistrationSlicer.BiplanarSample import SAMPLE_IN_WORDS, loadBiplanarSample
 from DeepRegistrationSlicer.BoneAtlasFiles import checkBoneAtlas, ensureNode, imagesOf, nodeOf
 from DeepRegistrationSlicer.Choices import BiplanarMethodChoice, BoneAtlasChoice
@@ -20,7 +21,7 @@ from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.PanelRadiograph import sourceOf
 from DeepRegistrationSlicer.PanelRadiographsPage import PanelRadiographsPage, volumesInScene
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
-from DeepRegistrationSlicer.ResultNodes import ResultNodes, findResult
+from DeepRegistrationSlicer.ResultNodes import GOES_ALONG, ResultNodes, findResult
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayParameters import boneAtlasOf
 from DeepRegistrationSlicer.XrayPoseWatch import XrayPoseWatch
@@ -148,7 +149,9 @@ class PanelBiplanar(PanelRadiographsPage):
         section = result.atlas if isBefore else result.warped or result.atlas
         shown = shownOf(result)
         if shown.radiographs:
-            showXray(dataclasses.replace(shown, section=section), self._opacity())
+            focus = result.more.get(GOES_ALONG) or result.more.get(BONE)
+            showXray(dataclasses.replace(shown, section=section, focus=focus), self._opacity())
+            showGrid(result.transform, result.atlas, not isBefore)
         else:
             slicer.util.setSliceViewerLayers(background=section, fit=True)
 

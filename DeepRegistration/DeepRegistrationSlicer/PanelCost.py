@@ -50,6 +50,7 @@ class Cost:
 
 _FIRST_TIME = {
     JobChoice.FETAL_VOLUME: Cost(1.3, 940.0, 0),
+    JobChoice.BIPLANAR: Cost(36.0, 880.0, 0),
 }
 """Of the method "auto" on two processor cores without a graphics card, measured: docs/evaluation."""
 

@@ -9,12 +9,11 @@ from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from DeepRegistrationSlicer.Choices import CancelChoice, XrayMethodChoice
 from DeepRegistrationSlicer.PanelForms import PanelForm
-from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.PanelRadiograph import sourceOf
 from DeepRegistrationSlicer.PanelRadiographsPage import PanelRadiographsPage, volumesInScene
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
-from DeepRegistrationSlicer.SampleFetch import SampleFetch
+from DeepRegistrationSlicer.SampleButton import SampleButton
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayPoseWatch import XrayPoseWatch
 from DeepRegistrationSlicer.XrayResultLoader import XrayWanted
@@ -38,10 +37,12 @@ class PanelXrayCt(PanelRadiographsPage):
         self.viewPurpose = _(
             "Show each radiograph under that of the CT, and in 3D source, detector and the bones of the CT."
         )
-        self._fetch: SampleFetch | None = None
-        form.ui.sampleButton.clicked.connect(self.onSampleButton)
-        self._sampleText = form.ui.sampleButton.text
-        form.ui.sampleButton.toolTip = _sampleInWords(form.ui.sampleButton.toolTip)
+        self._sample = SampleButton(
+            form.ui.sampleButton,
+            services,
+            lambda: xraySample(),
+            lambda parameters: loadXraySample(parameters.xrayCt),
+        )
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen: a volume as CT, an image as radiograph."""
@@ -110,29 +111,8 @@ class PanelXrayCt(PanelRadiographsPage):
         for name in ("measureSelector", "searchRotationSpinBox", "searchTranslationSpinBox"):
             getattr(self._ui, name).enabled = isSearch
         self._ui.candidatesSpinBox.enabled = isSearch
-        self._ui.sampleButton.text = _("Stop the download") if self._fetch is not None else self._sampleText
-        self._ui.sampleButton.enabled = self._watch is None
+        self._sample.update(self._watch is None)
         self._ui.moveButton.enabled = chosen.ct is not None and self._watch is None
-
-    def onSampleButton(self) -> None:
-        """Downloads the sample, loads and registers it; or stops the download."""
-        if self._fetch is not None:
-            self._fetch.cancel()
-            return
-        self._services.progress.begin(_("Downloading the sample..."))
-        self._fetch = SampleFetch(xraySample(), self._services.progress.show, self.onSampleThere)
-        self._services.refresh()
-
-    def onSampleThere(self, problem: str | None) -> None:
-        """The download has ended: with an empty text, a problem, or None where it was stopped."""
-        self._fetch = None
-        parameters = self._services.parameters()
-        self._services.progress.end(problem or "", Tone.PROBLEM if problem else Tone.PLAIN)
-        if problem == "" and parameters is not None:
-            if self._services.attempt(lambda: loadXraySample(parameters.xrayCt)):
-                self._services.register()
-            return
-        self._services.refresh()
 
     def onEnding(self, exitCode: ExitCode) -> None:
         """The CT stands where it stood, or where the user wants it after cancelling."""
@@ -145,13 +125,4 @@ class PanelXrayCt(PanelRadiographsPage):
     def cleanup(self) -> None:
         """The scene is closed, or the panel destroyed: hears of nodes no more."""
         super().cleanup()
-        if self._fetch is not None:
-            self._fetch.cancel()
-
-
-def _sampleInWords(text: str) -> str:
-    """What the button does, with size, licence and source of what it brings."""
-    sample = xraySample()
-    return _(
-        "{text} {size:.1f} MB, {licence}, from {source}; kept in the data folder of your account."
-    ).format(text=text, size=sample.size_bytes / 1e6, licence=sample.licence, source=sample.source)
+        self._sample.cancel()

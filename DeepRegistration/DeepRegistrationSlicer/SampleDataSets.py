@@ -9,6 +9,7 @@ from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.progress import keep_going
 from DeepRegistrationLib.remote_file import RemoteFile
 from DeepRegistrationLib.sample_data import FETAL_ATLAS, Sample, catalogue, data_folder
+from DeepRegistrationSlicer.BiplanarSample import loadFemurImages
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
 from DeepRegistrationSlicer.UltrasoundSample import BONE_SWEEP, loadedSweep, ultrasoundSample
 
@@ -34,6 +35,14 @@ def registerSampleData() -> None:
             logic.registerCustomSampleDataSource(**_common(sample), customDownloader=downloadSweep)
         else:
             logic.registerCustomSampleDataSource(**_common(sample), **_files(sample))
+    lists = ("uris", "fileNames", "nodeNames", "checksums", "loadFiles", "loadFileTypes")
+    # it comes with the module: there is nothing to download
+    logic.registerCustomSampleDataSource(
+        category=CATEGORY,
+        sampleName=_("Femur, two radiographs"),
+        customDownloader=loadFemurImages,
+        **{name: [] for name in lists},
+    )
 
 
 def downloadAtlas(_source: object = None) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import slicer
 
+from DeepRegistrationSlicer.Choices import GeometryChoice
 from DeepRegistrationSlicer.MrmlBridge import loadVolume
+from DeepRegistrationSlicer.XrayParameters import RadiographParameters
 
 SAMPLES = Path(__file__).resolve().parents[1] / "Resources" / "Samples"
 """The folder of the samples that come with the module."""
@@ -32,3 +34,26 @@ def loadedSample(
     node = loadVolume(path, name, className)
     node.SetAttribute(_SAMPLE, path.name)
     return node
+
+
+def sampleView(stem: str, number: int, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    """The node of a radiograph that comes with the module; see `chooseSampleView`."""
+    return loadedSample(SAMPLES / f"{stem}_radiograph{number}.nrrd", name)
+
+
+def chooseSampleView(radiograph: RadiographParameters, stem: str, number: int, name: str) -> None:
+    """Chooses a radiograph that comes with the module, with its camera file.
+
+    Args:
+        radiograph: the choices.
+        stem: with which the names of the files begin.
+        number: of the view, from 1.
+        name: of the node.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    radiograph.volume = sampleView(stem, number, name)
+    radiograph.frame, radiograph.isMirrored = 0, False
+    radiograph.geometry = GeometryChoice.FILE
+    radiograph.file = str(SAMPLES / f"{stem}_camera{number}.json")

@@ -3,8 +3,8 @@
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.sample_data import Sample, data_folder, find_sample
-from DeepRegistrationSlicer.Choices import GeometryChoice, PolarityChoice, XrayMethodChoice
-from DeepRegistrationSlicer.SampleNodes import SAMPLES, loadedSample
+from DeepRegistrationSlicer.Choices import PolarityChoice, XrayMethodChoice
+from DeepRegistrationSlicer.SampleNodes import chooseSampleView, loadedSample
 from DeepRegistrationSlicer.XrayParameters import XrayCtParameters
 
 PELVIS_CT = "pelvis-ct"
@@ -32,9 +32,6 @@ def loadXraySample(chosen: XrayCtParameters) -> None:
     chosen.bones = chosen.isocentre = None
     for number, radiograph in enumerate((chosen.first, chosen.second), 1):
         name = _("Pelvis radiograph {number}").format(number=number)
-        radiograph.volume = loadedSample(SAMPLES / f"pelvis_radiograph{number}.nrrd", name)
-        radiograph.frame, radiograph.isMirrored = 0, False
-        radiograph.geometry = GeometryChoice.FILE
-        radiograph.file = str(SAMPLES / f"pelvis_camera{number}.json")
+        chooseSampleView(radiograph, "pelvis", number, name)
     chosen.method, chosen.polarity = XrayMethodChoice.AUTO, PolarityChoice.AUTO
     chosen.searchRotation, chosen.searchTranslation = _SEARCH_DEG, _SEARCH_MM

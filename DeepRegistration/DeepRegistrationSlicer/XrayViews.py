@@ -48,6 +48,7 @@ class XrayShown:
         models: machine and bones; all of them are seen in 3D.
         chart: plot of the similarity; None shows no plot.
         section: volume that a slice is shown of, below the radiographs; None shows no slice.
+        focus: what the 3D view shows large; None shows all of the machine.
     """
 
     radiographs: Sequence[slicer.vtkMRMLScalarVolumeNode]
@@ -55,6 +56,7 @@ class XrayShown:
     models: Sequence[slicer.vtkMRMLModelNode] = ()
     chart: slicer.vtkMRMLPlotChartNode | None = None
     section: slicer.vtkMRMLScalarVolumeNode | None = None
+    focus: slicer.vtkMRMLModelNode | None = None
 
 
 def registerXrayLayouts() -> None:
@@ -114,13 +116,13 @@ def setOverlayOpacity(opacity: float) -> None:
 
 
 def _lookAtMachine(shown: XrayShown) -> None:
-    """The camera sees source and detector from the side, obliquely from above."""
+    """The camera sees source and detector, or the bone alone, from the side, obliquely from above."""
     clearBackground(THREE_D_VIEW)
     if not shown.radiographs:
         return
-    nodes = [*shown.models, *shown.radiographs]
+    nodes = [*shown.models, *shown.radiographs] if shown.focus is None else [shown.focus]
     centre, _ = imagePlane(*_detector(shown.radiographs[0]))
-    beam = unit(centre - boundsInWorld(nodes).mean(axis=0))
+    beam = unit(centre - boundsInWorld([*shown.models, *shown.radiographs]).mean(axis=0))
     up = _UP if abs(beam @ _UP) < _STEEP else _FORWARD
     side = unit(np.cross(beam, up))
     # from the side, so that source and detector are apart; from before it, so that the image is seen

@@ -53,6 +53,22 @@ def test_the_radiographs_show_the_ct_where_the_truth_puts_it(tmp_path):
     np.testing.assert_allclose(stored.values[0], expected, atol=1e-3)
 
 
+def test_the_shadows_are_those_of_the_bones_where_the_truth_puts_and_stretches_them(tmp_path):
+    write_phantom_case(JobKind.BIPLANAR, tmp_path)
+    labels = read_volume(tmp_path / "atlas" / "atlas_labels.nrrd", labels=True)
+    camera, truth = read_camera(tmp_path / "camera1.json"), truth_of(tmp_path)
+    assert (truth["from"], truth["to"]) == ("atlas RAS", "world RAS")
+    world_from_atlas = np.array(truth["matrix"])
+    assert np.linalg.det(world_from_atlas[:3, :3]) == pytest.approx(1.04 * 0.97 * 1.06)
+    shadow = read_slices(tmp_path / "mask1.nrrd").values[0] > 0
+    ijk = labels.values.nonzero().flip(1).double().numpy()
+    atlas = ijk @ labels.geometry.ras_from_ijk[:3, :3].T + labels.geometry.ras_from_ijk[:3, 3]
+    pixels, _ = camera.project(atlas @ world_from_atlas[:3, :3].T + world_from_atlas[:3, 3])
+    columns, rows = np.rint(pixels).astype(int).T
+    assert shadow[rows, columns].float().mean() > 0.98
+    assert len(set(zip(columns, rows, strict=True))) > 0.9 * int(shadow.sum())
+
+
 def test_the_sweep_begins_with_the_three_frames(tmp_path):
     write_phantom_case(JobKind.US_ANGLES, tmp_path)
     sweep = read_ultrasound(tmp_path / "sweep.igs.mha")
