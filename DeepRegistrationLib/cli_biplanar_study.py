@@ -53,3 +53,24 @@ def evaluate_biplanar(
         return run_biplanar_study(tuple(data), output, settings, atlas_dir, keep_going)
 
     run_study(run, output, quiet)
+
+
+def evaluate_biplanar_wrist(
+    data: Annotated[
+        Path, typer.Option(help="Folder with the radiographs, calibrations and CTs of the wrist.")
+    ] = Path("../shared/data/xray/autoscoper-wrist"),
+    output: Annotated[Path, typer.Option(help="Folder for biplanar_wrist.md and the overlays.")] = Path(
+        "output/evaluation"
+    ),
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of the starts.", min=0)] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Bend stretched bones of a real wrist to two fluoroscopes; write a table [mm] and overlays."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.biplanar_wrist_study import run_biplanar_wrist_study
+
+        return run_biplanar_wrist_study(data, output, device=device, seed=seed, report=keep_going)
+
+    run_study(run, output, quiet)

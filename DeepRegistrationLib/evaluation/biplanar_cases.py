@@ -17,7 +17,7 @@ from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
 from DeepRegistrationLib.projection.labels import silhouette
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project_volume
 
-WRONG_DEG = 5.0
+WRONG_DEG, LARGEST_ERROR_DEG = 5.0, 10.0
 _VIEW_DEG = 30.0
 _SIZE_PX = (160, 224)
 """Columns and rows, as published."""
@@ -53,6 +53,8 @@ def make_biplanar_case(pair: CtPair, setup: BiplanarSetup, seed: int) -> Biplana
         seed: of angles and noise; with the patient's name it decides both.
     """
     ct, labels = pair.read()
+    if setup is BiplanarSetup.OTHER_SIDE:
+        ct, labels = (image.with_values(image.values.flip(-1)) for image in (ct, labels))  # i goes right
     random = np.random.default_rng([seed, zlib.crc32(pair.name.encode())])
     turns = random.uniform(-_VIEW_DEG, _VIEW_DEG, 2)
     sign = float(random.choice([-1.0, 1.0]))
@@ -62,6 +64,8 @@ def make_biplanar_case(pair: CtPair, setup: BiplanarSetup, seed: int) -> Biplana
         angles = told = angles + turns
     if setup in (BiplanarSetup.WRONG_ANGLE, BiplanarSetup.WRONG_ANGLE_CORRECTED):
         angles = told + np.array([0.0, sign * WRONG_DEG])
+    if setup in (BiplanarSetup.DRAWN_ERROR, BiplanarSetup.DRAWN_ERROR_CORRECTED):
+        angles = told + np.array([0.0, sign * LARGEST_ERROR_DEG * abs(turns[0]) / _VIEW_DEG])
     attenuation = ct.with_values(attenuation_from_hu(ct.values))
     generator = torch.Generator().manual_seed(int(random.integers(2**62)))
     settings = ProjectionSettings(step_mm=float(ct.geometry.spacing_mm.min()))

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarTrial
+from DeepRegistrationLib.evaluation.biplanar_figures import (
+    ERROR_FIGURE,
+    MAP_FIGURE,
+    draw_biplanar_figures,
+)
+from DeepRegistrationLib.evaluation.biplanar_trials import (
+    BiplanarSetup,
+    BiplanarStudyMethod,
+    BiplanarTrial,
+)
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 
 FAILED_DICE = 0.85
@@ -15,12 +24,19 @@ _TITLES = {
     BiplanarSetup.ANY_ANGLES: "Any two angles within 30 degrees of front and side",
     BiplanarSetup.WRONG_ANGLE: "Second view 5 degrees off, not corrected",
     BiplanarSetup.WRONG_ANGLE_CORRECTED: "Second view 5 degrees off, corrected",
+    BiplanarSetup.DRAWN_ERROR: "Second view off by 0 to 10 degrees, not corrected",
+    BiplanarSetup.DRAWN_ERROR_CORRECTED: "Second view off by 0 to 10 degrees, corrected",
     BiplanarSetup.NO_MASKS: "Front and side, no masks",
+    BiplanarSetup.OTHER_SIDE: "Left bones, bent from the right one of the atlas",
 }
 _PAPER = {
     BiplanarSetup.ORTHOGONAL: ("0.94", "0.84"),
     BiplanarSetup.ANY_ANGLES: ("0.923", "-"),
     BiplanarSetup.WRONG_ANGLE: ("0.90", "-"),
+}
+_FIGURES = {
+    ERROR_FIGURE: "Dice against the error of the second view's angle, as in figure 3 of the paper",
+    MAP_FIGURE: "Dice for each pair of angles, as in figure 4 of the paper",
 }
 _HEAD = (
     "patients",
@@ -41,7 +57,7 @@ _HEAD = (
 _INTRODUCTION = (
     "Patients whose bones nothing was trained on (`data/biplanar_split.py`), cameras of the paper (1000 mm "
     "from source to detector, 925 mm to the patient, 160 x 224 pixels of 1 mm). Radiographs are those of the "
-    "whole CT with noise, masked by the projected labels but in the last table; what lies before and behind "
+    "whole CT with noise, masked by the projected labels but where it says so; what lies before and behind "
     "the bone stays visible in its shadow. Every method gets atlas and shape model of the program. *ASSD* is "
     "the average symmetric surface distance, *HD95* the 95 % Hausdorff distance, *round trip* the largest "
     "distance of a point of the bone from itself after both saved maps. *Failed* is a Dice below "
@@ -64,6 +80,11 @@ def write_biplanar_report(trials: Sequence[BiplanarTrial], output: Path) -> Path
         chosen = [trial for trial in trials if trial.setup == setup]
         if chosen:
             sections += [f"## {_TITLES[setup]}", _table(setup, chosen)]
+    figures = draw_biplanar_figures(
+        [t for t in trials if t.method == BiplanarStudyMethod.OPTIMIZE and not t.error], output
+    )
+    if figures:
+        sections += ["## Angles", *(f"![{_FIGURES[name]}]({name})" for name in figures)]
     sections += ["## Confidence", _confidence(trials)]
     path = output / "biplanar.md"
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")

@@ -31,6 +31,8 @@ from DeepRegistrationLib.workflows.biplanar_products import round_trip_mm
 from DeepRegistrationLib.workflows.biplanar_result import BiplanarInputs, BiplanarResult
 
 TRIALS_FILE = "biplanar_trials.csv"
+_WRONG_MM = 1.0
+"""What a method that corrects a view is told of its place: the angle of a C-arm is wrong, not its arms."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,11 @@ class _Study:
         )
 
     def _choices(self, setup: BiplanarSetup, method: BiplanarStudyMethod) -> BiplanarSettings:
-        corrected = setup is BiplanarSetup.WRONG_ANGLE_CORRECTED
         is_sdm = method is BiplanarStudyMethod.SDM
         return BiplanarSettings(
             method=BiplanarMethod.SDM if is_sdm else BiplanarMethod.OPTIMIZE,
-            view_rotation_deg=WRONG_DEG if corrected else 0.0,
-            view_translation_mm=WRONG_DEG if corrected else 0.0,
+            view_rotation_deg=WRONG_DEG if setup.is_corrected else 0.0,
+            view_translation_mm=_WRONG_MM if setup.is_corrected else 0.0,
             shape_freedom=0.0 if method is BiplanarStudyMethod.AFFINE else 1.0,
             device=self.settings.device,
             seed=self.settings.seed,
@@ -208,11 +209,13 @@ def _figures(
         "smallest_jacobian": result.jacobian.smallest,
         "consistency_mm": round_trip_mm(result.deformation, result.inverse, result.segmentation),
         "uncertainty_mm": float(uncertainty.mean()),
+        **{name: result.confidence.evidence[name] for name in ("edges", "outline_mm", "unusual")},
         "confidence": result.confidence.value,
     }
 
 
 def _no_figures() -> dict[str, float | int]:
     names = ("dice", "jaccard", "assd_mm", "hausdorff_mm", "landmark_mm", "smallest_jacobian")
-    missing = dict.fromkeys((*names, "consistency_mm", "uncertainty_mm"), float("nan"))
+    evidence = ("edges", "outline_mm", "unusual")
+    missing = dict.fromkeys((*names, "consistency_mm", "uncertainty_mm", *evidence), float("nan"))
     return {**missing, "folded": 0, "confidence": 0.0}

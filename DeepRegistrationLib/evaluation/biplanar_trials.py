@@ -18,8 +18,19 @@ class BiplanarSetup(StrEnum):
     """Front and side, but the camera of the second view is 5 degrees off what the method is told."""
     WRONG_ANGLE_CORRECTED = "wrong-angle-corrected"
     """The same, and the method may correct the second view (5 degrees, 5 mm)."""
+    DRAWN_ERROR = "drawn-error"
+    """The same, off by an angle drawn between 0 and 10 degrees: the paper's curve."""
+    DRAWN_ERROR_CORRECTED = "drawn-error-corrected"
+    """The same, and the method may correct the second view."""
     NO_MASKS = "no-masks"
     """Front and side, whole radiographs: the shadow of the bone is not known."""
+    OTHER_SIDE = "other-side"
+    """Front and side, masked, of the mirrored patient: a left bone, which the atlas of a right one is not."""
+
+    @property
+    def is_corrected(self) -> bool:
+        """The method is told that the second view may be off."""
+        return self in (BiplanarSetup.WRONG_ANGLE_CORRECTED, BiplanarSetup.DRAWN_ERROR_CORRECTED)
 
 
 class BiplanarStudyMethod(StrEnum):
@@ -53,6 +64,9 @@ class BiplanarTrial:
         smallest_jacobian: smallest local change of volume.
         consistency_mm: largest distance of a point of the bone from itself, through both saved maps [mm].
         uncertainty_mm: mean, in the bone, as the result tells [mm].
+        edges: evidence of the confidence (`BiplanarEvidence`), as the following.
+        outline_mm: see there; NaN without masks.
+        unusual: see there.
         confidence: of the result, 0 to 1.
         trust: the same in one word; empty if there is no result.
         seconds: wall time of the fit [s].
@@ -76,6 +90,9 @@ class BiplanarTrial:
     smallest_jacobian: float
     consistency_mm: float
     uncertainty_mm: float
+    edges: float
+    outline_mm: float
+    unusual: float
     confidence: float
     trust: str
     seconds: float

@@ -1,6 +1,8 @@
 """Fits an atlas to radiographs, coarse to fine: pose, then proportions, then shape.
 
-Every stage minimizes the cost of `biplanar_objective.py` over more numbers and at more pixels than the last.
+Every stage minimizes the cost of `biplanar_objective.py` over more numbers and at more pixels than the last:
+some dozens of numbers by Levenberg-Marquardt, which finds its way along directions that hardly change the
+images; the thousands of what goes beyond the modes by L-BFGS.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +12,13 @@ import torch
 
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.optimize.biplanar_objective import (
+    PRICES,
     BiplanarObjective,
     BiplanarTarget,
     BiplanarWeights,
 )
 from DeepRegistrationLib.optimize.deformation_model import AtlasMap, DeformationNumbers
+from DeepRegistrationLib.optimize.few_numbers import minimize_few
 from DeepRegistrationLib.optimize.lbfgs import minimize_lbfgs
 
 Watch = Callable[[float, float, DeformationNumbers], None]
@@ -103,6 +107,13 @@ def fit_atlas(
         ) -> torch.Tensor:
             return objective.cost(replace(numbers, **parts), list(parts))
 
+        def left(
+            parts: dict[str, torch.Tensor],
+            objective: BiplanarObjective = objective,
+            numbers: DeformationNumbers = numbers,
+        ) -> torch.Tensor:
+            return objective.residuals(replace(numbers, **parts), list(parts))
+
         def after(
             iteration: int,
             value: float,
@@ -113,7 +124,11 @@ def fit_atlas(
             costs.append(value)
             watch((before + iteration) / planned, value, numbers)
 
-        found = minimize_lbfgs(cost, {name: numbers.blocks()[name] for name in free}, stage.iterations, after)
+        here = {name: numbers.blocks()[name] for name in free}
+        if "local" in free:
+            found = minimize_lbfgs(cost, here, stage.iterations, after)
+        else:
+            found = minimize_few(left, PRICES, here, stage.iterations, after)
         numbers = replace(numbers, **found)
         done += stage.iterations
     return BiplanarFit(numbers, objective, history)

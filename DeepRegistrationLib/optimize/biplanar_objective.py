@@ -26,22 +26,24 @@ _LEAST_SHARE = 0.33
 """Voxels blur the surface of the bone; rays that touch the blur only would make its shadow too large. Shares
 below the least one are none, and a pixel is about two thirds of a shadow where the rest is 2 mm thick. Set so
 that the atlas's own shadow has the right size at voxels of 2 to 4 mm."""
-_PRICES = {"pose": 0.01}
-"""Where the bone lies costs next to nothing: else a camera that may be corrected would take over a part of
-what is the bone's own turn and shift. All other blocks cost one."""
+PRICES = {"pose": 0.01, "stretch": 1.0, "modes": 1.0, "local": 1.0, "views": 1.0}
+"""Factors on the squared numbers of each block. Where the bone lies costs next to nothing: else a camera that
+may be corrected would take over a part of what is the bone's own turn and shift."""
 
 
 @dataclass(frozen=True)
 class BiplanarWeights:
     """What counts how much, against half the sum of the squared numbers of the map.
 
+    What is left of a radiograph is structured: many neighbouring pixels count as one.
+
     Attributes:
         shadow: of a shadow that is wrong by one square mm of the patient.
         edges: of edges that are not explained; one radiograph without any explained edge costs this.
     """
 
-    shadow: float = 1.0
-    edges: float = 300.0
+    shadow: float = 0.3
+    edges: float = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +136,8 @@ class BiplanarObjective:
             numbers: of the map.
             free: names of the blocks that change; they alone are paid for.
         """
-        bends = bool({"modes", "local"} & set(free)) or bool(numbers.modes.any() or numbers.local.any())
-        displacement = self.displacement(numbers) if bends or self.bent.model.mean.any() else None
-        total = 0.5 * sum(_PRICES.get(name, 1.0) * numbers.blocks()[name].square().sum() for name in free)
-        images = self.images(numbers, displacement)
+        total = 0.5 * sum(PRICES[name] * numbers.blocks()[name].square().sum() for name in free)
+        images = self.images(numbers, self._displacement_if_bent(numbers, free))
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
             total = total + self._weights.edges * (1 - edge_correlation(bone, target)).double().cpu()
             if target.shadow is not None:
@@ -145,10 +145,15 @@ class BiplanarObjective:
                 total = total + self._weights.shadow * area * wrong.double().cpu()
         return total
 
-    def residuals(self, numbers: DeformationNumbers) -> torch.Tensor:
-        """(R,) float64 on the CPU; half their sum of squares is the radiographs' part of `cost`."""
+    def residuals(self, numbers: DeformationNumbers, free: Sequence[str] = ()) -> torch.Tensor:
+        """(R,) float64 on the CPU; half their sum of squares is the radiographs' part of `cost`.
+
+        Args:
+            numbers: of the map.
+            free: names of the blocks that change.
+        """
         parts = []
-        images = self.images(numbers, self.displacement(numbers))
+        images = self.images(numbers, self._displacement_if_bent(numbers, free))
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
             found, seen = _edges(bone, target)
             parts.append((found - seen) * self._weights.edges**0.5)
@@ -156,6 +161,10 @@ class BiplanarObjective:
                 wrong = (shadow_of(thickness) - target.shadow)[target.used]
                 parts.append(wrong * (2 * self._weights.shadow * area) ** 0.5)
         return torch.cat(parts).double().cpu()
+
+    def _displacement_if_bent(self, numbers: DeformationNumbers, free: Sequence[str]) -> torch.Tensor | None:
+        bends = bool({"modes", "local"} & set(free)) or bool(numbers.modes.any() or numbers.local.any())
+        return self.displacement(numbers) if bends or self.bent.model.mean.any() else None
 
 
 def shadow_of(thickness: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,11 @@ from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.geometry.spline_grid import AxisMatrices, on_grid
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 
+_SHARED_MM = 30.0
+"""Over which bones differ from all shapes of a model: a person's shaft is thicker, a neck longer [mm]."""
+_ABOUT_BEAM = 0.1
+"""Uncertainty of a view's turn about its own beam, against that of the beam's direction. The bone's own turn
+about this axis is hardly seen in the other view: two free turns would take it for one another."""
 _SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
@@ -31,6 +36,7 @@ class DeformationModel:
         stretch_mean: (6,); logarithmic stretch xx, yy, zz, xy, xz, yz of atlas from patient.
         stretch_root: (6, 6); its columns at one standard deviation; root of the covariance.
         local_mm: standard deviation of each coefficient beyond the modes [mm].
+        broad_mm: standard deviation of the part beyond the modes that neighbours within some cm share [mm].
     """
 
     control: VolumeGeometry
@@ -39,6 +45,7 @@ class DeformationModel:
     stretch_mean: torch.Tensor
     stretch_root: torch.Tensor
     local_mm: float
+    broad_mm: float = 0.0
 
     @property
     def count(self) -> int:
@@ -62,6 +69,21 @@ def free_model(control: VolumeGeometry, local_mm: float = 4.0) -> DeformationMod
     )
 
 
+def shared_matrices(control: VolumeGeometry) -> AxisMatrices:
+    """What control points share with their neighbours, axis by axis: white noise becomes smooth, and keeps 1.
+
+    Args:
+        control: control points; the Gaussian's standard deviation is 30 mm / sqrt(2), so that two points
+            this far apart share exp(-1/2).
+    """
+    found = []
+    for count, spacing in zip(control.shape_kji, control.spacing_mm[::-1], strict=True):
+        place = spacing * torch.arange(count, dtype=torch.float64)
+        weight = torch.exp(-((place[:, None] - place) / _SHARED_MM).square())
+        found.append((weight / weight.norm(dim=1, keepdim=True)).float())
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Spread:
     """What a fit may change, by its standard deviation; 0 keeps it.
@@ -72,7 +94,7 @@ class Spread:
         stretch: factor on the model's stretch.
         modes: factor on the model's modes.
         local: factor on what goes beyond the modes.
-        view_deg: of the relative pose of each view after the first [degrees].
+        view_deg: of the direction of each view after the first [degrees].
         view_mm: the same [mm].
     """
 
@@ -128,12 +150,15 @@ class AtlasMap:
         start: (4, 4) float64; atlas RAS from world RAS before the fit, rigid [mm].
         centre_ras: (3,); about which the atlas turns and stretches [mm, atlas RAS].
         spread: what may change.
+        beams: (V, 3); direction of each view's beam in the world. None: it is not known, and views turn about
+            it as about other axes.
     """
 
     model: DeformationModel
     start: np.ndarray
     centre_ras: np.ndarray
     spread: Spread = field(default_factory=Spread)
+    beams: np.ndarray | None = None
 
     def atlas_from_world(self, numbers: DeformationNumbers) -> torch.Tensor:
         """(4, 4) float64; T, differentiable [mm]."""
@@ -160,7 +185,10 @@ class AtlasMap:
             modes = model.modes.to(numbers.local)
             found = found + self.spread.modes * torch.tensordot(numbers.modes.to(modes), modes, 1)
         if self.spread.local:
-            found = found + self.spread.local * model.local_mm * numbers.local
+            own = model.local_mm * numbers.local
+            if model.broad_mm:
+                own = own + model.broad_mm * on_grid(numbers.local, shared_matrices(model.control))
+            found = found + self.spread.local * own
         return found
 
     def velocity(self, numbers: DeformationNumbers, matrices: AxisMatrices) -> torch.Tensor:
@@ -170,12 +198,17 @@ class AtlasMap:
     def view_from_world(self, numbers: DeformationNumbers, view: int) -> torch.Tensor:
         """(4, 4) float64; by what the world is moved before a view's camera; the identity for view 0.
 
-        Turns are about the middle of the bone at the start [mm].
+        Turns are about the middle of the bone at the start [mm]; those about the beam are small: angles of an
+        arm are read off wrongly, its detector does not turn on it.
         """
         if view == 0 or not (self.spread.view_deg or self.spread.view_mm):
             return torch.eye(4, dtype=torch.float64)
         own = numbers.views[view - 1].double().cpu()
         world_from_atlas = np.linalg.inv(self.start)
         middle = torch.from_numpy(world_from_atlas[:3, :3] @ self.centre_ras + world_from_atlas[:3, 3])
-        turn = matrix_from_rotation_vector(np.radians(self.spread.view_deg) * own[:3])
+        axis = own[:3]
+        if self.beams is not None:
+            beam = torch.from_numpy(np.array(self.beams[view], dtype=np.float64))
+            axis = axis - (1 - _ABOUT_BEAM) * (axis @ beam) * beam
+        turn = matrix_from_rotation_vector(np.radians(self.spread.view_deg) * axis)
         return rigid_matrix(turn, middle - turn @ middle + self.spread.view_mm * own[3:])

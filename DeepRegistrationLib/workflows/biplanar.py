@@ -143,6 +143,7 @@ def _evidence(
         unusual=float(shape.square().mean().sqrt()),
         uncertainty_mm=float(uncertainty.values[bone].mean()) if bool(bone.any()) else float("inf"),
         folded=jacobian_range(bent.inverse).folded,
+        masked=len(distances) / len(views),
     )
 
 

@@ -19,12 +19,16 @@ _LIMITS = {
     "uncertainty": (6.0, -1.2),
 }
 """Where a piece of evidence counts half, and how fast it changes; with a negative width larger is worse."""
+_UNMASKED = 0.45
+"""Factor where the shadow of the bone is not known in every view: edges agreed in a fit that had gone wrong.
+Below `_LOW`: such a result is to be looked at."""
 _DOUBTS = {
     "edges": "edges within the bone's shadow do not lie on those of the atlas",
     "outline": "the outline of the bent atlas is not that of the shadow",
     "unusual": "the shape or its start is far from everything that the shape model knows",
     "uncertainty": "the views leave the place of the bone open",
     "folded": "the deformation folds",
+    "masks": "without the bone's outline in every view, edges alone do not tell right from wrong",
 }
 
 
@@ -34,10 +38,12 @@ class BiplanarEvidence:
 
     Attributes:
         edges: correlation of edges within the shadow, of the worst view.
-        outline_mm: mean distance of the outlines at the bone, of the worst view [mm]; NaN without masks.
+        outline_mm: mean distance of the outlines at the bone, of the worst view that has a mask [mm]; NaN
+            without any.
         unusual: root mean square of the numbers of pose, proportions and modes, in standard deviations.
         uncertainty_mm: mean standard deviation of the place of the bone [mm].
         folded: voxels at which the map folds.
+        masked: part of the views whose mask was given.
     """
 
     edges: float
@@ -45,6 +51,7 @@ class BiplanarEvidence:
     unusual: float
     uncertainty_mm: float
     folded: int
+    masked: float
 
 
 def judge(evidence: BiplanarEvidence) -> Confidence:
@@ -66,6 +73,7 @@ def judge(evidence: BiplanarEvidence) -> Confidence:
         name: soft_step(number, *_LIMITS[name]) for name, number in numbers.items() if not math.isnan(number)
     }
     parts["folded"] = 1.0 if evidence.folded == 0 else 0.0
+    parts["masks"] = 1.0 if evidence.masked == 1 else _UNMASKED
     value = math.prod(parts.values())
     trust = Trust.HIGH if value >= _HIGH else Trust.MODERATE if value >= _LOW else Trust.LOW
     outline = "" if math.isnan(evidence.outline_mm) else f"outlines {evidence.outline_mm:.1f} mm apart, "

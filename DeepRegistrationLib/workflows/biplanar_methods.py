@@ -28,9 +28,9 @@ START, POSE, SHAPE = "Looking for the bone", "Pose and proportions", "Shape"
 _COARSE_MM, _FINE_MM = 4.0, 2.5
 _COARSE_PX, _FINE_PX, _START_PX = 56, 112, 32
 _STARTS = 24
-_LOCAL_MM = 6.0
-"""Standard deviation of the coefficients beyond the modes of a model [mm]. Set on the validation subject,
-whose femur no mode has seen."""
+_LOCAL_MM, _BROAD_MM = 3.0, 3.0
+"""Standard deviation of what goes beyond the modes of a model: of each control point alone, and of what
+control points within some cm share [mm]. Set on the validation subject, whose femur no mode has seen."""
 
 _NO_WEIGHTS = (
     "The method '{}' needs the network biplanar-net, whose weights are not installed. Choose auto or "
@@ -103,7 +103,8 @@ def find_shape(
         FitLevel(channel, grid, _targets(inputs, atlas, start, shadows, pixels))
         for channel, grid, pixels in zip(channels, grids, (_COARSE_PX, _FINE_PX), strict=True)
     ]
-    bent = AtlasMap(model, np.linalg.inv(start), atlas.centre_ras, _spread(model, settings))
+    beams = np.stack([radiograph.camera.viewing_direction for radiograph in inputs.radiographs])
+    bent = AtlasMap(model, np.linalg.inv(start), atlas.centre_ras, _spread(model, settings), beams)
     fit = _fitted(levels, atlas.grid(FLOW_MM, border=1), bent, settings, advance)
     return FoundShape(fit, bent, start, shadows, notes, fit.history)
 
@@ -120,9 +121,9 @@ def _fitted(
     shape = ("modes",) if bent.model.count else ()
     everything = (*shape, "local") if bent.spread.local else shape
     stages = [
-        FitStage(0, ("pose", "stretch", *views), 20),
-        FitStage(0, ("pose", "stretch", *shape, *views), 30),
-        FitStage(1, ("pose", "stretch", *everything, *views), 50),
+        FitStage(0, ("pose", "stretch"), 8),
+        FitStage(0, ("pose", "stretch", *shape, *views), 8),
+        FitStage(1, ("pose", "stretch", *everything, *views), 60),
     ]
 
     def watch(fraction: float, cost: float, numbers: DeformationNumbers) -> None:
@@ -144,7 +145,7 @@ def _model(
                 "`deepregistration shape-model`.",
             )
         return free_model(control_grid(atlas)), notes
-    return replace(inputs.model, local_mm=_LOCAL_MM), notes
+    return replace(inputs.model, local_mm=_LOCAL_MM, broad_mm=_BROAD_MM), notes
 
 
 def _spread(model: DeformationModel, settings: BiplanarSettings) -> Spread:

@@ -22,6 +22,8 @@ _LEAST_SEEN = 0.3
 _CUT_OUT = 0.2
 """A radiograph is cut out along the shadow if less than this share of the pixels around it may be used."""
 _END_REACH_MM = 6.0
+_BORDER = 0.15
+"""Of the length of a bone's shadow, around it: so far a wrong shape may reach and is seen to be wrong."""
 
 
 def make_target(
@@ -38,8 +40,15 @@ def make_target(
         shadow: (rows, columns) bool; of the bone; None if it was not given.
         region: (rows, columns) bool; where edges are compared.
         ends: (rows, columns) bool; where a shadow may end because an image was cut; None for nowhere.
-        pixels: wanted along the longer edge; blocks of whole pixels are averaged.
+        pixels: wanted along the longer edge of the part that shows the bone; blocks of whole pixels are
+            averaged.
     """
+    first, size = _part_around(region if shadow is None else region | shadow.to(region.device))
+    radiograph = radiograph.cropped(first, size)
+    cut = slice(first[1], first[1] + size[1]), slice(first[0], first[0] + size[0])
+    region = region[cut]
+    shadow = None if shadow is None else shadow[cut]
+    ends = None if ends is None else ends[cut]
     factor = max(1, round(max(radiograph.camera.image_size_px) / pixels))
     whole = replace(radiograph, mask=None)
     small = whole.reduced(factor)
@@ -153,6 +162,21 @@ def _reach_px(
     middle = world_from_labels[:3, :3] @ labels.geometry.centre_ras + world_from_labels[:3, 3]
     magnified = camera.source_to_detector_mm / float(camera.project(middle)[1])
     return [max(1, round(reach_mm * magnified / spacing)) for spacing in camera.pixel_spacing_mm[::-1]]
+
+
+def _part_around(shape: torch.Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First column and row, columns and rows of the part that shows a shape (rows, columns), with a border.
+
+    A wrist on a large detector is so seen as finely as a hip that fills it.
+    """
+    seen = torch.nonzero(shape).cpu()
+    if not len(seen):
+        return (0, 0), (shape.shape[1], shape.shape[0])
+    low, high = seen.amin(0), seen.amax(0) + 1
+    border = int(_BORDER * int((high - low).max())) + 2
+    low = (low - border).clamp(min=0).tolist()
+    high = torch.minimum(high + border, torch.tensor(shape.shape)).tolist()
+    return (low[1], low[0]), (high[1] - low[1], high[0] - low[0])
 
 
 def _reduced(shape: torch.Tensor, factor: int) -> torch.Tensor:

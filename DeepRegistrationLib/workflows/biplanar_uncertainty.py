@@ -16,8 +16,8 @@ from DeepRegistrationLib.optimize.deformation_model import AtlasMap, Deformation
 
 _STEP = 0.05
 _GRID_MM = 8.0
-_PIXELS_PER_SAMPLE = 10.0
-"""What is left of a radiograph is structured: about this many pixels count as one."""
+_PIXELS_PER_SAMPLE = 3.0
+"""What is left of a radiograph is structured: so many pixels count as one, beyond what their weights say."""
 
 
 def uncertainty_map(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from DeepRegistrationLib.geometry.spline_grid import grid_over, spline_matrices
@@ -76,3 +77,34 @@ def test_lbfgs_finds_the_minimum_over_all_tensors_and_can_be_watched():
     assert float(found["b"]) < -11.9
     assert [iteration for iteration, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1][1] < seen[0][1]
+
+
+def test_what_neighbours_share_is_smooth_and_as_wide_as_it_is_said():
+    control = grid_over(WHOLE, np.array([0.0, 0, 0]), np.array([290.0, 23.0, 200.0]), 12.0)
+    model = replace(free_model(control, local_mm=0.0), broad_mm=2.0)
+    bent = AtlasMap(model, START, CENTRE)
+    generator = torch.Generator().manual_seed(0)
+    drawn = []
+    for _ in range(60):
+        local = torch.randn(*control.shape_kji, 3, generator=generator, dtype=torch.float64)
+        drawn.append(bent.coefficients(replace(DeformationNumbers.zeros(model), local=local)))
+    fields = torch.stack(drawn)
+    assert fields.std().item() == pytest.approx(2.0, rel=0.1)
+    # two control points, 24 mm apart along k, share exp(-(24 / 30)^2 / 2)
+    products = (fields[:, 2:] * fields[:, :-2]).mean() / fields.square().mean()
+    assert products.item() == pytest.approx(np.exp(-(0.8**2) / 2), abs=0.05)
+
+
+def test_a_view_turns_less_about_its_own_beam_than_across_it():
+    beams = np.array([[0.0, 1.0, 0.0], [0.6, 0.0, 0.8]])
+    bent = replace(a_map(view_deg=5.0), beams=beams)
+    numbers = DeformationNumbers.zeros(bent.model, views=2)
+    for axis, turned_deg in (
+        (beams[1], 0.5),
+        (np.array([0.8, 0.0, -0.6]), 5.0),
+        (np.array([0.0, 1, 0]), 5.0),
+    ):
+        numbers.views[0, :3] = torch.from_numpy(axis)
+        found = bent.view_from_world(numbers, 1).numpy()[:3, :3]
+        assert np.allclose(found @ axis, axis)  # it turns about this axis
+        assert np.degrees(np.arccos((np.trace(found) - 1) / 2)) == pytest.approx(turned_deg)
