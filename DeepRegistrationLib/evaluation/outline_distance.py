@@ -15,7 +15,7 @@ from DeepRegistrationLib.optimize.radiograph_search import PoseRange
 from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
 from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_residual import edge_distance_mm
-from DeepRegistrationLib.workflows.xray_views import project_components
+from DeepRegistrationLib.workflows.xray_views import project_volumes
 
 _CUT_MM = 3.0
 """On the detector, about the shadow of a face at which the CT ends: the bone goes on there."""
@@ -46,7 +46,7 @@ def outline_distance_mm(
     seen = radiograph.used() & ~_near_cut(radiograph, label, world_from_bone)
     if not bool(seen.any()):
         return math.inf
-    bone = project_components(anatomy, radiograph, world_from_bone)[0].cpu()
+    bone = project_volumes((anatomy.bone,), anatomy, radiograph, world_from_bone)[0].cpu()
     return edge_distance_mm(dataclasses.replace(radiograph, mask=seen), bone)
 
 

@@ -33,8 +33,8 @@ class XrayAnatomy:
 
     Attributes:
         bone: attenuation of the bones, 0 elsewhere [1/mm].
-        components: what the bones absorb beyond water [1/mm]; then everything else, with water in the
-            bones, on the same grid. Their sum is the attenuation of the CT.
+        components: what the bones absorb beyond water [1/mm]; then everything else, with at most water in
+            the bones, on the same grid. Their sum is the attenuation of the CT.
         bone_alone: nothing but bone is in the CT.
         centre_ras: (3,) float64; middle of the bones in the CT's frame [mm].
         points_ras: (P, 3) float64; points of the bones, evenly drawn, in the CT's frame [mm].
@@ -88,7 +88,8 @@ def prepare_anatomy(
     is_bone = bone.values > 0
     total, rest = float(attenuation.values.sum()), float((attenuation.values - bone.values).sum())
     bone_alone = rest <= _LEAST_REST * total
-    beyond_water = bone.with_values((bone.values - WATER_PER_MM) * is_bone)
+    # what is thinner than water, fat marrow and rims, stays with the rest: bone never lets more rays through
+    beyond_water = bone.with_values((bone.values - WATER_PER_MM).clamp(min=0.0))
     content = is_bone if bone_alone else attenuation.values > _AIR
     others = attenuation.with_values((attenuation.values - beyond_water.values) * content)
     box = box_around(content, ct.geometry, margin_mm=0.0)

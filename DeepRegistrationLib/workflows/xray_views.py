@@ -1,9 +1,12 @@
 """What each view of a result shows: projected CT, similarity, distance of edges."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from DeepRegistrationLib.images.radiograph import Radiograph
+from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 from DeepRegistrationLib.similarity.gradient_correlation import gradient_correlation
 from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
@@ -22,15 +25,19 @@ def make_view(
         world_from_ct: (4, 4); the answer.
         start: (4, 4); the start pose.
     """
-    at_answer, at_start = (project_components(anatomy, radiograph, pose) for pose in (world_from_ct, start))
+    # bone, whole: its outer border is what is drawn, and what edges are measured from
+    shown = (anatomy.bone, *anatomy.components)
+    at_answer, at_start = (
+        project_volumes(shown, anatomy, radiograph, pose) for pose in (world_from_ct, start)
+    )
     reduced = radiograph.reduced(max(1, round(max(radiograph.camera.image_size_px) / 128)))
     measure = gradient_correlation(reduced.values, reduced.used())
-    small = project_components(anatomy, reduced, world_from_ct)
+    small = project_volumes(anatomy.components, anatomy, reduced, world_from_ct)
     return XrayView(
         radiograph=radiograph,
         camera_from_ct=radiograph.camera.camera_from_world @ world_from_ct,
-        drr=at_answer.sum(0).float().cpu(),
-        drr_start=at_start.sum(0).float().cpu(),
+        drr=at_answer[1:].sum(0).float().cpu(),
+        drr_start=at_start[1:].sum(0).float().cpu(),
         similarity=float(measure.similarity(small[None])[0]),
         residual_mm=edge_distance_mm(radiograph, at_answer[0].cpu()),
         residual_start_mm=edge_distance_mm(radiograph, at_start[0].cpu()),
@@ -38,11 +45,11 @@ def make_view(
     )
 
 
-def project_components(
-    anatomy: XrayAnatomy, radiograph: Radiograph, world_from_ct: np.ndarray
+def project_volumes(
+    volumes: Sequence[Volume], anatomy: XrayAnatomy, radiograph: Radiograph, world_from_ct: np.ndarray
 ) -> torch.Tensor:
-    """(C, rows, columns); components of the CT as this radiograph's camera sees them."""
-    values = torch.stack([volume.values for volume in anatomy.components])[None]
+    """(C, rows, columns); bone or components of the CT as this radiograph's camera sees them."""
+    values = torch.stack([volume.values for volume in volumes])[None]
     pose = torch.from_numpy(np.array(world_from_ct, dtype=np.float64))[None]
     camera, geometry = radiograph.camera, anatomy.bone.geometry
     # neither finer than a voxel nor finer than a pixel can show
