@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationSlicer.AtlasSource import Atlas, AtlasInScene, atlasVolume
 from DeepRegistrationSlicer.BentBone import createBentBone
+from DeepRegistrationSlicer.BentGrid import createBentGrid
+from DeepRegistrationSlicer.BiplanarSection import sectionThrough
 from DeepRegistrationSlicer.MrmlBridge import (
     createLinearTransform,
     loadGridTransform,
@@ -41,6 +44,8 @@ from DeepRegistrationSlicer.XrayViewNodes import WantedViews, createViewNodes, n
 
 BONE = "bone"
 """Role of the bone as a model where it stays; where it goes along with the atlas, it is `GOES_ALONG`."""
+GRID = "grid"
+"""Role of the lines of a bent grid."""
 BENT_LABELS = "bent_labels"
 """Role of the labels of the atlas, bent."""
 
@@ -114,6 +119,9 @@ def loadBiplanarResult(
             grid = transform if wanted.deformation else None
             role = BONE if grid is None else GOES_ALONG
             more[role] = createBentBone(folder, grid, nodeName(subject, "bone"))
+            if grid is not None:
+                section = sectionThrough(volume, volume, np.eye(4))
+                more[GRID] = createBentGrid(section, grid, nodeName(subject, "bent grid"))
         result = ResultNodes(transform, warped, report=createReport(folder, subject), more=more)
         if transform is not None:
             transform.SetNodeReferenceID(MOVES, volume.GetID())

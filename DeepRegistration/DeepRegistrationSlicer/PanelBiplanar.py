@@ -10,10 +10,10 @@ from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.jobs.biplanar import BiplanarSettings
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationSlicer.AtlasSource import AtlasInScene
-from DeepRegistrationSlicer.BentGrid import showGrid
 from DeepRegistrationSlicer.BiplanarRequest import BiplanarRequest
-from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BONE, BiplanarWanted
+from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BONE, GRID, BiplanarWanted
 from DeepRegistrationSlicer.BiplanarSample import SAMPLE_IN_WORDS, loadBiplanarSample
+from DeepRegistrationSlicer.BiplanarSection import sectionOf
 from DeepRegistrationSlicer.BoneAtlasFiles import checkBoneAtlas, ensureNode, imagesOf, nodeOf
 from DeepRegistrationSlicer.Choices import BiplanarMethodChoice, BoneAtlasChoice
 from DeepRegistrationSlicer.PanelForms import PanelForm, setRowVisible
@@ -146,14 +146,15 @@ class PanelBiplanar(PanelRadiographsPage):
         labels = result.more.get(BENT_LABELS)
         if labels is not None:
             labels.SetDisplayVisibility(not isBefore)
-        section = result.atlas if isBefore else result.warped or result.atlas
+        if GRID in result.more:
+            result.more[GRID].SetDisplayVisibility(not isBefore)
+        section = sectionOf(result, isBefore)
         shown = shownOf(result)
         if shown.radiographs:
             focus = result.more.get(GOES_ALONG) or result.more.get(BONE)
             showXray(dataclasses.replace(shown, section=section, focus=focus), self._opacity())
-            showGrid(result.transform, result.atlas, not isBefore)
         else:
-            slicer.util.setSliceViewerLayers(background=section, fit=True)
+            slicer.util.setSliceViewerLayers(background=section.volume, fit=True)
 
     def onSampleButton(self) -> None:
         """Loads the sample and registers it."""

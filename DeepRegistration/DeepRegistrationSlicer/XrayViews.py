@@ -39,6 +39,22 @@ _ITEM = """<item splitSize="{size}">{view}</item>"""
 
 
 @dataclass(frozen=True, eq=False)
+class Section:
+    """A slice through a volume.
+
+    Attributes:
+        volume: as it stands now.
+        rasFromMm: (4, 4); world RAS [mm] from millimetres to the right, down, and into the view, from its
+            upper left corner.
+        size_mm: width and height.
+    """
+
+    volume: slicer.vtkMRMLScalarVolumeNode
+    rasFromMm: np.ndarray
+    size_mm: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
 class XrayShown:
     """What the views show.
 
@@ -47,7 +63,7 @@ class XrayShown:
         drrs: on the same detectors; None where there is none yet.
         models: machine and bones; all of them are seen in 3D.
         chart: plot of the similarity; None shows no plot.
-        section: volume that a slice is shown of, below the radiographs; None shows no slice.
+        section: slice below the radiographs; None shows no slice.
         focus: what the 3D view shows large; None shows all of the machine.
     """
 
@@ -55,7 +71,7 @@ class XrayShown:
     drrs: Sequence[slicer.vtkMRMLScalarVolumeNode | None]
     models: Sequence[slicer.vtkMRMLModelNode] = ()
     chart: slicer.vtkMRMLPlotChartNode | None = None
-    section: slicer.vtkMRMLScalarVolumeNode | None = None
+    section: Section | None = None
     focus: slicer.vtkMRMLModelNode | None = None
 
 
@@ -135,19 +151,15 @@ def _detector(radiograph: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, t
     return rasFromIjk(radiograph), dimensionsOf(radiograph)[:2]
 
 
-def _showSection(volume: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """A coronal slice through the middle of a volume, as it stands now."""
+def _showSection(section: Section) -> None:
     composite = viewNode("vtkMRMLSliceCompositeNode", SECTION_VIEW)
-    composite.SetBackgroundVolumeID(volume.GetID())
+    composite.SetBackgroundVolumeID(section.volume.GetID())
     composite.SetForegroundVolumeID(None)
     composite.SetLabelVolumeID(None)
-    lower, upper = boundsInWorld([volume])
     view = viewNode("vtkMRMLSliceNode", SECTION_VIEW)
-    right, _, up = upper - lower
-    # columns to the patient's left, rows to the feet: from in front, as radiographs are looked at
-    placed = np.diag([-1.0, 1.0, -1.0, 1.0])[:, [0, 2, 1, 3]]
-    placed[:3, 3] = (upper[0], (lower[1] + upper[1]) / 2, upper[2])
-    lookAtImage(view, placed, (round(right), round(up)))
+    lookAtImage(view, section.rasFromMm, section.size_mm)
+    # in 3D it would cut the bone in two
+    view.SetSliceVisible(False)
 
 
 def _belowOf(shown: XrayShown) -> str | None:

@@ -60,6 +60,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     prepareViews()
+    # the machine may be busy
     panel_user.LONGEST_S = 3600.0
     user = panel_user.OpenPanel(
         LoadedModule(ROOT / "DeepRegistration" / "DeepRegistration.py"), JobChoice.BIPLANAR

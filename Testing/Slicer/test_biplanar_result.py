@@ -8,9 +8,11 @@ import pytest
 import slicer
 import vtk
 from DeepRegistrationSlicer.BentBone import UNCERTAINTY
-from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BONE
+from DeepRegistrationSlicer.BiplanarResultLoader import BENT_LABELS, BONE, GRID
+from DeepRegistrationSlicer.BiplanarSection import sectionOf
 from DeepRegistrationSlicer.BiplanarWords import outlineLines
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, matrixOf, rasFromIjk
+from DeepRegistrationSlicer.MrmlSlices import middleOf
 from DeepRegistrationSlicer.ResultNodes import AFFINE, GOES_ALONG, findResult
 from DeepRegistrationSlicer.XrayViewNodes import DRR, DRR_START, shownOf, usedCamera
 
@@ -134,6 +136,33 @@ def test_the_colours_of_the_bone_tell_how_sure_its_place_is(nodes, a_biplanar_re
     assert bone.GetDisplayNode().GetActiveScalarName() == UNCERTAINTY
     assert bone.GetDisplayNode().GetScalarVisibility()
     assert bone.GetDisplayNode().GetColorNode() is not None
+
+
+def test_the_lines_of_the_grid_are_those_of_the_atlas_bent(nodes, a_biplanar_result):
+    result = nodes.load(a_biplanar_result)
+    atlasFromWorld = vtk.vtkGeneralTransform()
+    result.transform.GetTransformFromWorld(atlasFromWorld)
+    bent = slicer.util.arrayFromModelPoints(result.more[GRID])[::11]
+    straight = np.array([atlasFromWorld.TransformPoint(point) for point in bent])
+    middle = middleOf(nodes.atlas.volume)
+    np.testing.assert_allclose(straight[:, 1], middle[1], atol=0.1)
+    assert np.abs(bent - straight).max() > 3
+    # they are seen in one view, over the slice
+    assert result.more[GRID].GetDisplayNode().GetViewNodeIDs() == ("vtkMRMLSliceNodeXraySection",)
+
+
+def test_the_slice_goes_along_the_bone_before_and_after(nodes, a_biplanar_result, truth):
+    result = nodes.load(a_biplanar_result)
+    after, before = (sectionOf(result, isBefore) for isBefore in (False, True))
+    assert (after.volume, before.volume) == (result.warped, nodes.atlas.volume)
+    np.testing.assert_allclose(before.rasFromMm[:3, :3], [[-1, 0, 0], [0, 0, 1], [0, -1, 0]], atol=1e-9)
+    worldFromAtlas, _ = truth
+    for section, matrix in ((before, np.eye(4)), (after, worldFromAtlas)):
+        middle = section.rasFromMm @ (section.size_mm[0] / 2, section.size_mm[1] / 2, 0, 1)
+        expected = matrix @ np.append(middleOf(nodes.atlas.volume), 1.0)
+        assert np.linalg.norm(middle - expected) < 2.5
+    turn = before.rasFromMm[:3, :3].T @ after.rasFromMm[:3, :3]
+    assert np.degrees(np.arccos((np.trace(turn) - 1) / 2)) == pytest.approx(8.7, abs=2.0)
 
 
 def test_radiograph_and_drr_lie_on_the_detector_of_the_camera(nodes, a_biplanar_result):

@@ -10,7 +10,6 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 _SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager2D",
-    "vtkMRMLTransformsDisplayableManager2D",
 )
 _THREE_D_MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
