@@ -12,17 +12,20 @@ PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+VIEWER_VENV := .venv-viewer
+VIEWER_INSTALLED := $(VIEWER_VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 # a file's tests share what is costly to make
 SIDE_BY_SIDE := -n $(PROCESSES) --dist loadfile
 
-.PHONY: help venv demo test test-lib test-slicer test-slow test-gpu test-killed evaluate benchmark lint format clean
+.PHONY: help venv demo test test-lib test-slicer test-slow test-gpu test-killed test-viewer evaluate benchmark lint format clean
 
 help:
 	@echo "make demo       register a sample brain and write $(OUTPUT)/demo"
 	@echo "make test       lint, library tests, Slicer tests"
 	@echo "make test-slow  the tests that take minutes; make test-gpu: those that need a GPU"
 	@echo "make test-killed  the worker killed at 20 moments of a registration in each tab"
+	@echo "make test-viewer  the viewer in the web browser; needs Chromium"
 	@echo "make evaluate   the studies of the README's table, with the images in DATA=$(DATA)"
 	@echo "make benchmark  time and memory, with the images in DATA=$(DATA)"
 	@echo "make lint, make format, make clean"
@@ -68,6 +71,17 @@ test-slow: venv
 test-killed: venv
 	$(PYTEST) Testing/Slicer/test_killed_worker.py -m slow
 
+# the viewer in a web browser: an environment of its own, where slicer-core is the one that trame-slicer needs
+test-viewer: $(VIEWER_INSTALLED)
+	$(VIEWER_VENV)/bin/python -m pytest Testing/Viewer
+
+$(VIEWER_INSTALLED): pyproject.toml constraints.txt constraints-viewer.txt
+	test -x $(VIEWER_VENV)/bin/python || $(PYTHON) -m venv $(VIEWER_VENV)
+	grep -v '^slicer-core==' constraints.txt | cat - constraints-viewer.txt > $(VIEWER_VENV)/constraints.txt
+	$(VIEWER_VENV)/bin/python -m pip install $(PIP_ARGS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	  -c $(VIEWER_VENV)/constraints.txt -e '.[viewer]' pytest pytest-xdist psutil
+	touch $@
+
 # exit code 5 of pytest: no test was selected, which is no failure while no job needs a GPU
 test-gpu: venv
 	$(PYTEST) Testing -m gpu || test $$? -eq 5
@@ -89,5 +103,5 @@ benchmark: venv
 	$(BIN)/deepregistration benchmark fetal-networks --data $(DATA)/fetal-brain --output $(OUTPUT)/benchmark
 
 clean:
-	rm -rf $(VENV) $(OUTPUT) build dist .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) $(VIEWER_VENV) $(OUTPUT) build dist .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ from DeepRegistrationLib.cli_options import DeviceOption, QuietOption
 from DeepRegistrationLib.cli_population import femora_from_ct, population, shape_model
 from DeepRegistrationLib.cli_studies import benchmark_app, evaluate_app
 from DeepRegistrationLib.cli_train import train
+from DeepRegistrationLib.cli_view import view
 from DeepRegistrationLib.cli_xray_images import drr, simulate_xray
 from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.device import Device
@@ -45,6 +46,7 @@ app.command("train")(train)
 app.command("drr")(drr)
 app.command("simulate-xray")(simulate_xray)
 app.command("batch")(batch)
+app.command("view")(view)
 app.command("population")(population)
 app.command("femora-from-ct")(femora_from_ct)
 app.command("shape-model")(shape_model)

@@ -1,4 +1,4 @@
-"""scene.mrb: written by a process of its own, because torch and Slicer's scene never share one."""
+"""Programs that have Slicer's scene, such as the one that writes scene.mrb: it and torch share no process."""
 
 import contextlib
 import importlib.util
@@ -45,7 +45,26 @@ def write_scene(folder: Path, moving: Path, keep_going: Callable[[], None]) -> N
     Raises:
         RegistrationError: the child failed.
     """
-    command = [sys.executable, "-m", f"{_PACKAGE}.SceneWriter", str(folder), str(moving.absolute())]
+    arguments = [f"{_PACKAGE}.SceneWriter", str(folder), str(moving.absolute())]
+    exit_code, said = run_slicer_side(arguments, keep_going)
+    if exit_code != 0 or not (folder / SCENE).exists():
+        raise RegistrationError(
+            f"The scene file could not be written (exit code {exit_code}: {said}). "
+            "Run the job again without --scene; everything else works without it."
+        )
+
+
+def run_slicer_side(arguments: list[str], keep_going: Callable[[], None]) -> tuple[int, str]:
+    """Runs a program that has Slicer's scene, in a process of its own.
+
+    Args:
+        arguments: the module that is run, and its arguments.
+        keep_going: called ten times a second; may raise to stop the child.
+
+    Returns:
+        Its exit code, and the last lines that it wrote.
+    """
+    command = [sys.executable, "-m", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_search_path())}
     # output goes to a file: a full pipe would stop the child, and MRML writes much
     with tempfile.TemporaryFile() as log:
@@ -60,13 +79,9 @@ def write_scene(folder: Path, moving: Path, keep_going: Callable[[], None]) -> N
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        if child.returncode != 0 or not (folder / SCENE).exists():
-            log.seek(0)
-            said = " / ".join(log.read().decode("utf-8", "replace").strip().splitlines()[-3:])
-            raise RegistrationError(
-                f"The scene file could not be written (exit code {child.returncode}: {said}). "
-                "Run the job again without --scene; everything else works without it."
-            )
+        log.seek(0)
+        said = log.read().decode("utf-8", "replace").strip().splitlines()[-3:]
+    return child.returncode, " / ".join(said)
 
 
 def _wait_a_moment(child: subprocess.Popen) -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LIBRARY = ROOT / "DeepRegistrationLib"
 MODULE = ROOT / "DeepRegistration"
 SLICER_SIDE = MODULE / "DeepRegistrationSlicer"
+VIEWER = ROOT / "DeepRegistrationViewer"
 
 
 def python_files(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from Testing.Lib.architecture.source_tree import (
     MODULE,
     ROOT,
     SLICER_SIDE,
+    VIEWER,
     imported_modules,
     is_standard_library,
     module_name,
@@ -54,7 +55,16 @@ LAYERS = [
     },
     {"cli_jobs"},
     {"cli_case_table"},
-    {"cli", "cli_batch", "cli_data", "cli_models", "cli_population", "cli_studies", "cli_train"},
+    {
+        "cli",
+        "cli_batch",
+        "cli_data",
+        "cli_models",
+        "cli_population",
+        "cli_studies",
+        "cli_train",
+        "cli_view",
+    },
 ]
 # what Slicer's process may import
 TORCH_FREE = (
@@ -88,6 +98,7 @@ SLICER_SIDE_TOP = ["Panel", "PhantomCheck", "Logic"]
 
 LIBRARY_FILES = python_files(LIBRARY)
 SLICER_SIDE_FILES = python_files(SLICER_SIDE)
+VIEWER_FILES = python_files(VIEWER)
 
 
 def layer_of(name: str) -> int:
@@ -162,7 +173,7 @@ def test_what_slicer_may_import_works_where_torch_is_not_installed():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", parameters([*SLICER_SIDE_FILES, *MODULE.glob("*.py")]))
+@pytest.mark.parametrize("path", parameters([*SLICER_SIDE_FILES, *VIEWER_FILES, *MODULE.glob("*.py")]))
 def test_the_slicer_side_takes_only_torch_free_modules_of_the_library(path):
     wanted = {name for name in imported_modules(path) if name.startswith(f"{LIBRARY.name}.")}
     packages = {name for name in wanted if source_file(name).name == "__init__.py"}
@@ -178,6 +189,17 @@ def test_the_slicer_side_imports_no_package_that_slicer_lacks_at_file_scope(path
         if not is_standard_library(name) and not name.startswith(LIBRARY.name)
     }
     assert foreign <= bundled
+
+
+@pytest.mark.parametrize("path", parameters([*LIBRARY_FILES, *SLICER_SIDE_FILES, *MODULE.glob("*.py")]))
+def test_nothing_imports_the_viewer(path):
+    assert not [name for name in imported_modules(path) if name.startswith((VIEWER.name, "trame"))]
+
+
+@pytest.mark.parametrize("path", parameters(VIEWER_FILES))
+def test_the_viewer_knows_neither_panel_nor_logic(path):
+    imported = {name.split(".")[-1] for name in imported_modules(path) if name.startswith(SLICER_SIDE.name)}
+    assert not imported & set(SLICER_SIDE_TOP)
 
 
 @pytest.mark.parametrize("path", parameters(SLICER_SIDE_FILES))
