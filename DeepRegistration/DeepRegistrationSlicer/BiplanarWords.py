@@ -24,7 +24,7 @@ def outlineLines(content: dict) -> list[str]:
     lines.append(
         _(
             "The place of the surface is known to {least:.1f} mm where it is seen best, to {most:.1f} mm "
-            "where it is seen least (standard deviation; colours in 3D)."
+            "where it is seen least (standard deviation; white to red in 3D)."
         ).format(least=uncertainty["smallest"], most=uncertainty["largest"])
     )
     return lines

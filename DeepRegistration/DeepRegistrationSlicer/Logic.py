@@ -83,8 +83,10 @@ class RegistrationLogic:
             self._job = RegistrationJob(
                 request, folder, written, self._worker, onProgress, onFinished, onEnding
             )
-        except BaseException:
+        except BaseException as err:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(err, OSError):
+                raise _notWritable(err) from err
             raise
         if waitForCompletion:
             _raiseIfWithoutResult(self._job.wait())
@@ -99,11 +101,15 @@ def _newJobFolder() -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix="DeepRegistration-", dir=slicer.app.temporaryPath))
     except OSError as err:
-        raise RegistrationError(
-            f"Slicer's temporary folder '{slicer.app.temporaryPath}' cannot be written "
-            f"({err.strerror or err}). Free some space there, or choose another folder in Edit / Application "
-            "Settings / Modules."
-        ) from err
+        raise _notWritable(err) from err
+
+
+def _notWritable(err: OSError) -> RegistrationError:
+    return RegistrationError(
+        f"Slicer's temporary folder '{slicer.app.temporaryPath}' cannot be written "
+        f"({err.strerror or err}). Free some space there, or choose another folder in Edit / Application "
+        "Settings / Modules."
+    )
 
 
 def _raiseIfWithoutResult(outcome: RegistrationOutcome) -> None:
