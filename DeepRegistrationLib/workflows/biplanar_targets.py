@@ -120,9 +120,10 @@ def shadow_of_ends(
 def dilated(shape: torch.Tensor, reach_px: Sequence[int]) -> torch.Tensor:
     """A shape (rows, columns) bool, larger by so many rows and columns at each side."""
     rows, columns = reach_px
-    larger = F.max_pool2d(
-        shape[None, None].float(), (2 * rows + 1, 2 * columns + 1), stride=1, padding=(rows, columns)
-    )
+    larger = shape[None, None].float()
+    # one axis after the other: on a large detector the reach is a hundred pixels
+    larger = F.max_pool2d(larger, (2 * rows + 1, 1), stride=1, padding=(rows, 0))
+    larger = F.max_pool2d(larger, (1, 2 * columns + 1), stride=1, padding=(0, columns))
     return larger[0, 0] > 0
 
 

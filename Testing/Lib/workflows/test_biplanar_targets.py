@@ -7,6 +7,7 @@ import torch
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.projection.labels import silhouette
 from DeepRegistrationLib.workflows.biplanar_targets import (
+    dilated,
     make_target,
     proposed_shadow,
     shadow_of_ends,
@@ -70,6 +71,15 @@ def test_a_small_bone_on_a_large_detector_is_seen_as_finely_as_a_large_one():
         shadow = a_disc(radius)
         target = make_target(a_radiograph(), None, shadow, nowhere, 12)
         assert 10 <= max(target.camera.image_size_px) <= 17
+
+
+def test_a_shape_grows_by_its_own_number_of_rows_and_columns():
+    shape = torch.zeros(12, 14, dtype=torch.bool)
+    shape[5, 6] = True
+    grown = dilated(shape, (2, 4))
+    assert torch.nonzero(grown.any(1)).flatten().tolist() == list(range(3, 8))
+    assert torch.nonzero(grown.any(0)).flatten().tolist() == list(range(2, 11))
+    assert int(grown.sum()) == 5 * 9
 
 
 def test_without_a_cut_no_shadow_may_end():
