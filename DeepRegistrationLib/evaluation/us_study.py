@@ -153,8 +153,8 @@ def _tracker(data: Path) -> list[str]:
     if not any(noises):
         return []
     return [
-        "How well does the tracker know? The reference lies still; the turn that the tracker tells of it is "
-        "noise, and the probe's own sensor adds as much again.",
+        "How well does the tracker know? If the reference lay still, the turn that the tracker tells of it "
+        "is noise, and the probe's own sensor adds as much again.",
         noise_table([noise for noise in noises if noise]),
     ]
 
