@@ -78,7 +78,7 @@ def biplanar(
     view_rotation: Annotated[
         float,
         typer.Option(
-            help="How far the second view may be turned wrongly against the first: standard deviation "
+            help="By how much the direction of the second view is expected to be wrong against the first "
             "[degrees]. 0 trusts the cameras."
         ),
     ] = BiplanarSettings.view_rotation_deg,

@@ -99,9 +99,9 @@ class BiplanarSettings:
         search_rotation_deg: how far the bone may be turned against the atlas at the start: standard
             deviation about each axis [degrees].
         search_translation_mm: how far it may be off: standard deviation along each axis [mm].
-        view_rotation_deg: how far the direction of a view may be wrong against the first one: standard
-            deviation about each axis [degrees]; 0 trusts the cameras.
-        view_translation_mm: the same for its place [mm].
+        view_rotation_deg: by how much the direction of a view's beam is expected to be wrong against that of
+            the first one [degrees]; 0 trusts the cameras.
+        view_translation_mm: the same for its place: standard deviation along each axis [mm].
         shape_freedom: factor on how far shapes may differ from the atlas; 1 as in the shape model.
         polarity: how bone looks in the files of the radiographs.
         device: where torch computes.
