@@ -1,11 +1,17 @@
 """A deformation as ITK resamples with it and as Slicer loads it: a displacement grid in LPS."""
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from DeepRegistrationLib.geometry.displacement import DisplacementField
 from DeepRegistrationLib.images.itk_image import displacement_from_sitk, displacement_to_sitk
+
+_HEADER_BYTES = 65536
+"""Of the file beside its numbers; more than enough."""
 
 
 def write_grid_transform(field: DisplacementField, path: Path) -> None:
@@ -18,8 +24,16 @@ def write_grid_transform(field: DisplacementField, path: Path) -> None:
     Args:
         field: fixed -> moving [mm, RAS].
         path: file to write, `.h5`.
+
+    Raises:
+        OSError: no space left.
     """
-    sitk.WriteTransform(sitk.DisplacementFieldTransform(displacement_to_sitk(field)), str(path))
+    image = displacement_to_sitk(field)
+    needed = 8 * 3 * image.GetNumberOfPixels() + _HEADER_BYTES
+    # HDF5 does not get over a disk that is full halfway: it prints pages, also when the program ends
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    sitk.WriteTransform(sitk.DisplacementFieldTransform(image), str(path))
 
 
 def read_grid_transform(path: Path) -> DisplacementField:

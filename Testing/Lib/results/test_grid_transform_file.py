@@ -41,3 +41,9 @@ def test_another_transform_is_refused(tmp_path):
     sitk.WriteTransform(sitk.AffineTransform(3), str(tmp_path / "transform.h5"))
     with pytest.raises(ValueError, match="holds no displacement field"):
         read_grid_transform(tmp_path / "transform.h5")
+
+
+def test_a_disk_without_room_is_told_before_a_byte_is_written(a_field, a_full_disk):
+    with pytest.raises(OSError, match="No space left"):
+        write_grid_transform(a_field, a_full_disk / "transform.h5")
+    assert list(a_full_disk.iterdir()) == []
