@@ -117,7 +117,7 @@ class PanelUltrasound(PanelLivePage):
             for row in rows:
                 setRowVisible(self._ui, row, choice in (chosen.frames, chosen.pixelSize))
         self._follow.update(parameters)
-        self._sample.update(not self.isLive)
+        self._sample.update(not self.isLive and self._services.logic.job is None)
 
     def show(self, result: ResultNodes) -> None:
         """Shows the frames, and the plot of a sweep."""

@@ -127,3 +127,12 @@ def test_the_real_sweep_becomes_a_tracked_sequence(monkeypatch):
     source.check()
     assert source.frames().shape == (21, 616, 820)
     assert set(source.tracked().transforms) == {"ProbeToTracker", "ReferenceToTracker"}
+
+
+def test_while_a_registration_runs_the_sample_waits(a_server_with_the_sample, us_frames, open_panel):
+    us_frames.played()
+    user = open_panel(JobChoice.US_ANGLES)
+    user.ui.registerButton.click()
+    assert not user.ui.sampleButton.enabled
+    user.wait()
+    assert user.ui.sampleButton.enabled
