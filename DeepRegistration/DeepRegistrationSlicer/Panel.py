@@ -25,6 +25,7 @@ from DeepRegistrationSlicer.PanelMessage import Tone
 from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.PanelProgress import PanelProgress
 from DeepRegistrationSlicer.PanelResult import PanelResult
+from DeepRegistrationSlicer.PanelTabOrder import orderTabKey
 from DeepRegistrationSlicer.PanelUltrasound import PanelUltrasound
 from DeepRegistrationSlicer.PanelXrayCt import PanelXrayCt
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, parametersOf
@@ -89,6 +90,7 @@ class Panel(VTKObservationMixin):
             form.setMRMLScene(slicer.mrmlScene)
             if self.pages[job].downloadButton is not None:
                 self.pages[job].downloadButton.clicked.connect(self.onDownloadButton)
+        orderTabKey(ui.jobTabs.parentWidget())
         ui.registerButton.clicked.connect(self.onRegisterButton)
         ui.viewButton.clicked.connect(self.onViewButton)
         scene = slicer.mrmlScene
