@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -125,9 +125,8 @@ def opened(address: str, size: tuple[int, int] = (1280, 800)) -> Iterator[Browse
             [installed_browser(), *options, address], stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                browser = Browser(_page_of(process))
-                yield browser
-                browser.close()
+                with closing(Browser(_page_of(process))) as browser:
+                    yield browser
             finally:
                 process.kill()
 

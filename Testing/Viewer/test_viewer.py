@@ -34,7 +34,7 @@ def settled(browser: Browser, path: Path, unlike: np.ndarray | None = None) -> n
     while True:
         time.sleep(2.0)
         now = shown(browser, path)
-        is_new = unlike is None or share_of_change(now, unlike) > 0.001
+        is_new = unlike is None or share_of_change(now, unlike) > 0.0002
         if is_new and share_of_change(now, before) == 0 and grey(now) > 0.01:
             return now
         assert time.monotonic() < deadline, "the views show nothing new"

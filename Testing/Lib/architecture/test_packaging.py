@@ -76,7 +76,8 @@ def test_python_cmake_and_changelog_name_the_same_version():
 
 
 def test_every_direct_dependency_is_pinned():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    files = (ROOT / "constraints.txt", ROOT / "constraints-viewer.txt")
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     pinned = {_normalized(line.split("==")[0]) for line in lines if "==" in line and not line.startswith("#")}
     project = PYPROJECT["project"]
     wanted = [project["dependencies"], *project["optional-dependencies"].values()]
