@@ -103,7 +103,9 @@ def drr(
             *(ct, geometry, pose, source_to_detector, source_to_isocenter, primary_angle, secondary_angle),
             *(isocenter, pixel_spacing, image_size),
         )
-        say(f"Now in {draw_drr(view, output, ct_labels, tuple(label or ()), bones_only, device)}")
+        say(
+            f"Radiograph and camera.json: {draw_drr(view, output, ct_labels, tuple(label or ()), bones_only, device)}"
+        )
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))
@@ -210,7 +212,7 @@ def simulate_xray(
             *(ct, geometry, pose, source_to_detector, source_to_isocenter, primary_angle, secondary_angle),
             *(isocenter, pixel_spacing, image_size),
         )
-        say(f"Now in {simulate(view, output, settings(), seed, device)}")
+        say(f"Radiograph and camera.json: {simulate(view, output, settings(), seed, device)}")
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))

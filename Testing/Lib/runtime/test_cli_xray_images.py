@@ -49,7 +49,7 @@ def test_a_drr_is_the_projection_of_the_attenuation_and_lies_on_the_detector(a_c
         *("--output", tmp_path / "o"),
     )
     assert done.exit_code == 0, done.stderr
-    assert done.stdout == f"Now in {tmp_path / 'o'}\n"
+    assert done.stdout == f"Radiograph and camera.json: {tmp_path / 'o'}\n"
     camera = CArm(1020, 620, 30, -10, (3, 4), (60, 50)).camera(ct.geometry.centre_ras)
     expected = project_volume(ct.with_values(attenuation_from_hu(ct.values)), camera)
     image = sitk.ReadImage(str(tmp_path / "o" / "drr.nrrd"))
