@@ -19,7 +19,9 @@ WRIST = Path(__file__).resolve().parents[4] / "shared" / "data" / "xray" / "auto
 
 
 def test_a_stretched_bone_has_its_voxels_where_the_stretch_puts_them():
-    geometry = oblique_geometry((4, 5, 6), (0.4, 0.5, 0.9), FAR)
+    geometry = oblique_geometry(
+        (4, 5, 6), (0.4, 0.5, 0.9), FAR, (0, 0, 180)
+    )  # along the axes, as the stretch
     image = Volume(torch.zeros(4, 5, 6), geometry)
     found = stretched(image)
     assert found.values is image.values
