@@ -103,9 +103,8 @@ def drr(
             *(ct, geometry, pose, source_to_detector, source_to_isocenter, primary_angle, secondary_angle),
             *(isocenter, pixel_spacing, image_size),
         )
-        say(
-            f"Radiograph and camera.json: {draw_drr(view, output, ct_labels, tuple(label or ()), bones_only, device)}"
-        )
+        folder = draw_drr(view, output, ct_labels, tuple(label or ()), bones_only, device)
+        say(f"Radiograph and camera.json: {folder}")
         return ExitCode.DONE
 
     raise typer.Exit(run_to_exit_code(work, quiet))
