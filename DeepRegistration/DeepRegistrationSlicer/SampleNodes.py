@@ -28,12 +28,22 @@ def loadedSample(
     Raises:
         InputError: the file cannot be read.
     """
-    for node in slicer.util.getNodesByClass(className):
-        if node.GetAttribute(_SAMPLE) == path.name:
-            return node
-    node = loadVolume(path, name, className)
-    node.SetAttribute(_SAMPLE, path.name)
+    node = findSampleNode(path, className)
+    if node is None:
+        node = loadVolume(path, name, className)
+        markSampleNode(node, path)
     return node
+
+
+def findSampleNode(path: Path, className: str) -> slicer.vtkMRMLNode | None:
+    """The node that came from a file of a sample; None if it is not in the scene."""
+    nodes = slicer.util.getNodesByClass(className)
+    return next((node for node in nodes if node.GetAttribute(_SAMPLE) == path.name), None)
+
+
+def markSampleNode(node: slicer.vtkMRMLNode, path: Path) -> None:
+    """Says of a node which file of a sample it came from."""
+    node.SetAttribute(_SAMPLE, path.name)
 
 
 def sampleView(stem: str, number: int, name: str) -> slicer.vtkMRMLScalarVolumeNode:

@@ -11,14 +11,13 @@ from DeepRegistrationLib.sample_data import Sample, data_folder, find_sample
 from DeepRegistrationSlicer.Choices import FramesChoice, PixelSizeChoice, UltrasoundMethodChoice
 from DeepRegistrationSlicer.MrmlBridge import arrayOf, loadVolume, rasFromIjk
 from DeepRegistrationSlicer.Parameters import UltrasoundParameters
+from DeepRegistrationSlicer.SampleNodes import findSampleNode, markSampleNode
 from DeepRegistrationSlicer.SweepBrowser import createSequence, play, playAlong
 
 BONE_SWEEP = "us-bone-sweep"
 """Name of the sweep in the library's catalogue of samples."""
 
 _TOOLS = ("ProbeToTracker", "ReferenceToTracker")
-_SAMPLE = "DeepRegistration.sample"
-"""Attribute of the sequence: the file that it came from."""
 
 
 def ultrasoundSample() -> Sample:
@@ -55,15 +54,15 @@ def loadedSweep(path: Path) -> slicer.vtkMRMLSequenceNode:
     Raises:
         RegistrationError: the file cannot be read.
     """
-    for sequence in slicer.util.getNodesByClass("vtkMRMLSequenceNode"):
-        if sequence.GetAttribute(_SAMPLE) == path.name:
-            return sequence
+    there = findSampleNode(path, "vtkMRMLSequenceNode")
+    if there is not None:
+        return there
     stack = loadVolume(path, _("Bone sweep"))
     frames, matrix = arrayOf(stack), rasFromIjk(stack)
     slicer.mrmlScene.RemoveNode(stack)
     header = sequence_header(header_fields(path), len(frames), path.name)
     sequence = createSequence([_frame(frame, matrix) for frame in frames], _("Bone sweep"))
-    sequence.SetAttribute(_SAMPLE, path.name)
+    markSampleNode(sequence, path)
     play(sequence, _("Bone sweep browser"))
     for tool in _TOOLS:
         if tool in header.transforms:

@@ -31,6 +31,8 @@ from DeepRegistrationLib.workflows.biplanar_products import round_trip_mm
 from DeepRegistrationLib.workflows.biplanar_result import BiplanarInputs, BiplanarResult
 
 TRIALS_FILE = "biplanar_trials.csv"
+_EVIDENCE = ("edges", "outline_mm", "unusual")
+"""Of the confidence, kept with each trial."""
 _WRONG_MM = 1.0
 """What a method that corrects a view is told of its place: the angle of a C-arm is wrong, not its arms."""
 
@@ -209,13 +211,12 @@ def _figures(
         "smallest_jacobian": result.jacobian.smallest,
         "consistency_mm": round_trip_mm(result.deformation, result.inverse, result.segmentation),
         "uncertainty_mm": float(uncertainty.mean()),
-        **{name: result.confidence.evidence[name] for name in ("edges", "outline_mm", "unusual")},
+        **{name: result.confidence.evidence[name] for name in _EVIDENCE},
         "confidence": result.confidence.value,
     }
 
 
 def _no_figures() -> dict[str, float | int]:
     names = ("dice", "jaccard", "assd_mm", "hausdorff_mm", "landmark_mm", "smallest_jacobian")
-    evidence = ("edges", "outline_mm", "unusual")
-    missing = dict.fromkeys((*names, "consistency_mm", "uncertainty_mm", *evidence), float("nan"))
+    missing = dict.fromkeys((*names, "consistency_mm", "uncertainty_mm", *_EVIDENCE), float("nan"))
     return {**missing, "folded": 0, "confidence": 0.0}

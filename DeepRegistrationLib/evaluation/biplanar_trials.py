@@ -17,7 +17,7 @@ class BiplanarSetup(StrEnum):
     WRONG_ANGLE = "wrong-angle"
     """Front and side, but the camera of the second view is 5 degrees off what the method is told."""
     WRONG_ANGLE_CORRECTED = "wrong-angle-corrected"
-    """The same, and the method may correct the second view (5 degrees, 5 mm)."""
+    """The same, and the method may correct the second view (5 degrees, 1 mm)."""
     DRAWN_ERROR = "drawn-error"
     """The same, off by an angle drawn between 0 and 10 degrees: the paper's curve."""
     DRAWN_ERROR_CORRECTED = "drawn-error-corrected"

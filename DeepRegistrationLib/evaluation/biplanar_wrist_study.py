@@ -150,7 +150,7 @@ def _fit(
 
 
 def stretched(image: Volume) -> Volume:
-    """The same voxels, further apart and closer together, along the axes of the image."""
+    """The same voxels, further apart and closer together along the axes of RAS, which are the image's own."""
     geometry = image.geometry
     matrix = geometry.ras_from_ijk.copy()
     matrix[:3] = STRETCH @ matrix[:3]

@@ -36,3 +36,15 @@ def check_range(what: str, value: float, least: float, most: float, unit: str) -
     """
     if not least <= value <= most:
         raise InputError(f"The {what} is {value:g} {unit}; it must be between {least:g} and {most:g} {unit}.")
+
+
+def check_positive(what: str, value: float, most: float, unit: str) -> None:
+    """Refuses a number that is not greater than 0 and at most another one.
+
+    Raises:
+        InputError: a number outside, or one that is no number.
+    """
+    if not 0 < value <= most:
+        raise InputError(
+            f"The {what} is {value:g} {unit}; it must be greater than 0 and at most {most:g} {unit}."
+        )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.jobs.checks import check_one_for_each, check_range
+from DeepRegistrationLib.jobs.checks import check_one_for_each, check_positive
 from DeepRegistrationLib.jobs.device import Device
 
 
@@ -127,8 +127,8 @@ class XrayCtSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_range("rotation of the search", self.search_rotation_deg, 0.1, 180.0, "degrees")
-        check_range("translation of the search", self.search_translation_mm, 0.1, 1000.0, "mm")
+        check_positive("rotation of the search", self.search_rotation_deg, 180.0, "degrees")
+        check_positive("translation of the search", self.search_translation_mm, 1000.0, "mm")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
             raise InputError(
                 f"The time limit is {self.time_limit_s:g} s; it must be positive. Give it in seconds or "

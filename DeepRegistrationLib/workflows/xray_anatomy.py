@@ -1,6 +1,6 @@
 """A CT as what X-rays meet: bone and everything else, as attenuation."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,14 @@ class XrayAnatomy:
         return self.components[:1] if self.bone_alone else self.components
 
     @property
+    def whole(self) -> Volume:
+        """Attenuation of the CT [1/mm]."""
+        return _sum(self.components)
+
+    @property
     def template(self) -> Volume:
         """All that is searched for, in one [1/mm]."""
-        return self.bone.with_values(sum(volume.values for volume in self.searched))
+        return _sum(self.searched)
 
 
 def prepare_anatomy(
@@ -102,6 +107,10 @@ def prepare_anatomy(
         centre_ras=framed.centre_ras,
         points_ras=_drawn_points(bone),
     )
+
+
+def _sum(volumes: Sequence[Volume]) -> Volume:
+    return volumes[0].with_values(sum(volume.values for volume in volumes))
 
 
 def _drawn_points(bone: Volume) -> torch.Tensor:

@@ -18,8 +18,8 @@ decide."""
 _LIMITS = {"score": math.log(3.0), "residual": math.log(4.0), "edges": 5.0}
 """Evidence beyond these tells no more."""
 _MARGIN_HALF, _MARGIN_WIDTH = 1.2, 0.25
-"""Weighted logarithms of both ratios: wrong answers reached 0.7, right ones began at 2. Without a margin to
-other poses edges that lie on edges prove nothing."""
+"""Weighted logarithms of both ratios, set by hand like the weights. Without a margin to other poses edges
+that lie on edges prove nothing."""
 _SEEN_HALF, _SEEN_WIDTH = 0.12, 0.02
 """Part of the bones that has to be seen: other evidence does not make up for it."""
 WITHIN_MM = 5.0

@@ -25,8 +25,8 @@ def make_view(
         world_from_ct: (4, 4); the answer.
         start: (4, 4); the start pose.
     """
-    # bone, whole: its outer border is what is drawn, and what edges are measured from
-    shown = (anatomy.bone, *anatomy.components)
+    # the border of the whole bone is what is drawn, and what edges are measured from
+    shown = (anatomy.bone, anatomy.whole)
     at_answer, at_start = (
         project_volumes(shown, anatomy, radiograph, pose) for pose in (world_from_ct, start)
     )
@@ -36,8 +36,8 @@ def make_view(
     return XrayView(
         radiograph=radiograph,
         camera_from_ct=radiograph.camera.camera_from_world @ world_from_ct,
-        drr=at_answer[1:].sum(0).float().cpu(),
-        drr_start=at_start[1:].sum(0).float().cpu(),
+        drr=at_answer[1].float().cpu(),
+        drr_start=at_start[1].float().cpu(),
         similarity=float(measure.similarity(small[None])[0]),
         residual_mm=edge_distance_mm(radiograph, at_answer[0].cpu()),
         residual_start_mm=edge_distance_mm(radiograph, at_start[0].cpu()),
@@ -48,7 +48,7 @@ def make_view(
 def project_volumes(
     volumes: Sequence[Volume], anatomy: XrayAnatomy, radiograph: Radiograph, world_from_ct: np.ndarray
 ) -> torch.Tensor:
-    """(C, rows, columns); bone or components of the CT as this radiograph's camera sees them."""
+    """(C, rows, columns); volumes on the grid of the anatomy as this radiograph's camera sees them."""
     values = torch.stack([volume.values for volume in volumes])[None]
     pose = torch.from_numpy(np.array(world_from_ct, dtype=np.float64))[None]
     camera, geometry = radiograph.camera, anatomy.bone.geometry
