@@ -23,6 +23,8 @@ _CT, _BONES = "x2s/colon0243_ct.nii.gz", "x2s/colon0243_pelvis_label.nii.gz"
 _ANGLES_DEG = ((0.0, 3.0), (40.0, 3.0))
 _NUMBERS = {"sourceToDetector": 1020.0, "sourceToIsocentre": 700.0, "columnSpacing": 0.8, "rowSpacing": 0.8}
 _AWAY = ((4, -6, 8), (12.0, -9.0, 14.0))
+_SEARCH = (10.0, 15.0)
+"""Degrees and mm: as far as the CT is off."""
 _PELVIS_RAS = (-364.0, -245.0, -415.0)
 """Middle of the pelvis [mm]: the isocentre of both views."""
 _WIDTH, _HEIGHT = 460, 1240
@@ -114,6 +116,7 @@ def main() -> None:
     isocentre.AddControlPointWorld(*_PELVIS_RAS)
     chosen = user.parameters.xrayCt
     chosen.bones, chosen.isocentre = bones, isocentre
+    chosen.searchRotation, chosen.searchTranslation = _SEARCH
 
     middle = np.array(_PELVIS_RAS)
     matrix = rotation(_AWAY[0])
