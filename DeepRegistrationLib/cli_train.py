@@ -25,6 +25,8 @@ class Network(StrEnum):
     US_TRIPLET_NET = "us-triplet-net"
     BIPLANAR_AFFINE_NET = "biplanar-affine-net"
     BIPLANAR_NET = "biplanar-net"
+    BIPLANAR_SDM_NET = "biplanar-sdm-net"
+    BIPLANAR_LABEL_NET = "biplanar-label-net"
 
 
 def train(

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from DeepRegistrationLib.geometry.grid import index_grid, sample
+from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.networks.biplanar_affine_net import (
     AffineEstimate,
     connected_layer,
@@ -18,6 +19,7 @@ from DeepRegistrationLib.networks.biplanar_views import (
     BiplanarSize,
     BiplanarViews,
     biplanar_size,
+    indices_after,
     warp_volumes,
 )
 
@@ -48,7 +50,7 @@ class BiplanarSdmNet(nn.Module):
     | `PairEncoder`, 5 levels | 256 x 7 x 5 |
     | fully connected | 7 + M |
     | mean and modes of the model at the control points, weighted (no weights to learn) | 3 x k x j x i |
-    | linear interpolation | displacement at each voxel |
+    | linear interpolation where the similarity map sends each voxel | displacement at each voxel |
 
     Source: Van Houtte et al., 2022, first comparison method (B-spline statistical deformation model, its
         principal components regressed).
@@ -76,7 +78,8 @@ class BiplanarSdmNet(nn.Module):
         """Takes a fitted model.
 
         Args:
-            mean: (3, k, j, i); mean displacement from patients to the atlas at the control points [mm, RAS].
+            mean: (3, k, j, i); mean displacement of points of the atlas's frame, at the control points
+                [mm, RAS].
             modes: (M, 3, k, j, i); displacement at one standard deviation of each mode [mm, RAS].
 
         Raises:
@@ -97,10 +100,22 @@ class BiplanarSdmNet(nn.Module):
             numbers = self.numbers(features.float().flatten(1))
         affine = AffineEstimate(numbers[:, :7], similarity_matrix(numbers[:, :7], views))
         coefficients = numbers[:, 7:]
-        control = self.mean + torch.einsum("bm,mckji->bckji", coefficients, self.modes)
-        shape = views.geometry.shape_kji
-        scale = [(a - 1) / max(b - 1, 1) for a, b in zip(control.shape[2:], shape, strict=True)]
-        index = index_grid(shape, control.device) * torch.tensor(scale[::-1], device=control.device)
-        displacement = sample(control, index[None], padding="border").movedim(1, -1)
+        with torch.autocast(features.device.type, enabled=False):  # few digits would round displacements
+            displacement = self._displacement(coefficients, affine.atlas_from_patient, views.geometry)
         warped = warp_volumes(atlas, views.geometry, affine.atlas_from_patient, displacement)
         return SdmEstimate(affine, coefficients, displacement, warped)
+
+    def _displacement(
+        self, coefficients: torch.Tensor, atlas_from_patient: torch.Tensor, geometry: VolumeGeometry
+    ) -> torch.Tensor:
+        """(B, K, J, I, 3); u, by which the patient is bent before T, so that T(x + u(x)) = T(x) + d(T(x)).
+
+        The model knows displacements d of the atlas: they turn with the patient.
+        """
+        control = self.mean + torch.einsum("bm,mckji->bckji", coefficients, self.modes)
+        shape = geometry.shape_kji
+        scale = [(a - 1) / max(b - 1, 1) for a, b in zip(control.shape[2:], shape, strict=True)]
+        index = indices_after(index_grid(shape, control.device)[None], geometry, atlas_from_patient)
+        there = sample(control, index * torch.tensor(scale[::-1]).to(control), padding="border")
+        back = torch.linalg.inv(atlas_from_patient[:, :3, :3]).to(there)
+        return torch.einsum("bdc,bckji->bkjid", back, there)

@@ -142,18 +142,34 @@ def _warped(
     moving_from_fixed: torch.Tensor,
     displacement: torch.Tensor | None,
 ) -> torch.Tensor:
+    if displacement is None:
+        index = index_grid(geometry.shape_kji, volumes.device, volumes.dtype)[None]
+    else:
+        start, index_from_mm = index_frame(geometry, displacement)
+        index = start + displacement @ index_from_mm
+    return sample(volumes, indices_after(index, geometry, moving_from_fixed))
+
+
+def indices_after(
+    index: torch.Tensor, geometry: VolumeGeometry, moving_from_fixed: torch.Tensor
+) -> torch.Tensor:
+    """Where affine maps send indices of a grid, as indices of the same grid.
+
+    Args:
+        index: (B or 1, K, J, I, 3) floating.
+        geometry: the grid.
+        moving_from_fixed: (B, 4, 4); [mm, RAS].
+
+    Returns:
+        (B, K, J, I, 3).
+    """
     # composed in float64, in indices: a far origin costs no precision
     matrix = moving_from_fixed.double()
     ijk_from_ras, ras_from_ijk = (
         torch.from_numpy(np.ascontiguousarray(m)).to(matrix.device)
         for m in (geometry.ijk_from_ras, geometry.ras_from_ijk)
     )
-    index_map = (ijk_from_ras @ matrix @ ras_from_ijk).to(volumes)
-    if displacement is None:
-        index = index_grid(geometry.shape_kji, volumes.device, volumes.dtype)[None]
-    else:
-        start, index_from_mm = index_frame(geometry, displacement)
-        index = start + displacement @ index_from_mm
+    index_map = (ijk_from_ras @ matrix @ ras_from_ijk).to(index)
     index = index.expand(len(matrix), -1, -1, -1, -1)
     ijk = torch.einsum("bkjic,bdc->bkjid", index, index_map[:, :3, :3])
-    return sample(volumes, ijk + index_map[:, None, None, None, :3, 3])
+    return ijk + index_map[:, None, None, None, :3, 3]

@@ -1,100 +1,22 @@
 """The biplanar networks: the affine module alone, and both modules together as in the paper."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
 
-from DeepRegistrationLib.data.biplanar_synthesis import (
-    BiplanarBatch,
-    BiplanarPatients,
-    BiplanarSynthesis,
-    draw_batch,
-    load_patients,
-)
-from DeepRegistrationLib.data.femur_folder import find_atlas, find_pairs
-from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.displacement import DisplacementField, jacobian_determinant
+from DeepRegistrationLib.data.biplanar_synthesis import BiplanarBatch
 from DeepRegistrationLib.losses.biplanar_loss import smoothness, soft_dice, volume_correlation
 from DeepRegistrationLib.networks.biplanar_affine_net import AffineEstimate, BiplanarAffineNet
 from DeepRegistrationLib.networks.biplanar_net import BiplanarEstimate, BiplanarNet
-from DeepRegistrationLib.networks.biplanar_views import LAPTOP, BiplanarSize, warp_volumes
-from DeepRegistrationLib.training.recipe import Loss, TrainingSettings
-
-_VALIDATION_SAMPLES = 16
-
-
-@dataclass(frozen=True, eq=False)
-class BiplanarData:
-    """Patients to train on and patients to choose by, of other source subjects."""
-
-    train: BiplanarPatients
-    validation: BiplanarPatients
+from DeepRegistrationLib.networks.biplanar_views import warp_volumes
+from DeepRegistrationLib.training.biplanar_samples import BiplanarRecipe, atlas_dice, deformed_figures
+from DeepRegistrationLib.training.recipe import Loss
 
 
 @dataclass(frozen=True)
-class _BiplanarRecipe:
-    """What both trainings share.
-
-    Attributes:
-        training: how it is trained. The paper: Adam, rate 1e-5, batches of one, 300 epochs.
-        size: of images, volumes and layers; the default runs on a laptop.
-        synthesis: how samples vary.
-    """
-
-    training: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(
-            steps=30000, batch_size=2, draw_size=1, learning_rate=1e-4, weight_decay=0.0, average_decay=0.999
-        )
-    )
-    size: BiplanarSize = LAPTOP
-    synthesis: BiplanarSynthesis = field(default_factory=BiplanarSynthesis)
-
-    def load(self, data: Path, device: torch.device) -> BiplanarData:
-        """The folders `train` and `validation` of `data`, each a population; the atlas is that of `train`.
-
-        Raises:
-            InputError: a folder is missing or cannot be used.
-        """
-        folders = [data / name for name in ("train", "validation")]
-        for folder in folders:
-            if not folder.is_dir():
-                raise InputError(
-                    f"The folder '{folder}' is missing. Make it with `deepregistration population "
-                    f"--data MESHES --split {folder.name} --output {folder}`, or put CTs with labels there."
-                )
-        atlas = find_atlas(folders[0])
-        train, validation = (
-            load_patients(find_pairs(folder), atlas, self.size, device) for folder in folders
-        )
-        return BiplanarData(train, validation)
-
-    def draw(self, data: BiplanarData, count: int, generator: torch.Generator) -> BiplanarBatch:
-        """Patients with their radiographs."""
-        return self._sample(data.train, count, generator)
-
-    def validate(self, network: Callable, data: BiplanarData, generator: torch.Generator) -> dict[str, float]:
-        """Dice on subjects that are not trained on."""
-        found: dict[str, list[float]] = {}
-        for _ in range(_VALIDATION_SAMPLES):  # one after the other: memory as small as in training
-            batch = self._sample(data.validation, 1, generator)
-            for name, figure in self._figures(network, batch).items():
-                found.setdefault(name, []).append(float(figure))
-        return {name: sum(values) / len(values) for name, values in found.items()}
-
-    def _sample(self, patients: BiplanarPatients, count: int, generator: torch.Generator) -> BiplanarBatch:
-        return draw_batch(patients, count, self.size, self.synthesis, generator)
-
-    @abstractmethod
-    def _figures(self, network: Callable, batch: BiplanarBatch) -> dict[str, torch.Tensor]:
-        """What is measured, by name with unit."""
-
-
-@dataclass(frozen=True)
-class BiplanarAffineRecipe(_BiplanarRecipe):
+class BiplanarAffineRecipe(BiplanarRecipe):
     """Training of the affine module alone; faster than both together, and a start for them.
 
     Attributes:
@@ -120,11 +42,11 @@ class BiplanarAffineRecipe(_BiplanarRecipe):
 
     def _figures(self, network: Callable, batch: BiplanarBatch) -> dict[str, torch.Tensor]:
         estimate: AffineEstimate = network(batch.radiographs, batch.atlas, batch.views())
-        return {"affine Dice [%]": _dice(batch, estimate, None)}
+        return {"affine Dice [%]": atlas_dice(batch, estimate, None)}
 
 
 @dataclass(frozen=True)
-class BiplanarNetRecipe(_BiplanarRecipe):
+class BiplanarNetRecipe(BiplanarRecipe):
     """Training of both modules together.
 
     Attributes:
@@ -179,13 +101,7 @@ class BiplanarNetRecipe(_BiplanarRecipe):
 
     def _figures(self, network: Callable, batch: BiplanarBatch) -> dict[str, torch.Tensor]:
         estimate: BiplanarEstimate = network(batch.radiographs, batch.atlas, batch.views())
-        field = DisplacementField(estimate.displacement[0].float(), batch.views().geometry)
-        folded = (jacobian_determinant(field) <= 0).float().mean()
-        return {
-            "Dice [%]": _dice(batch, estimate.affine, estimate.displacement),
-            "affine Dice [%]": _dice(batch, estimate.affine, None),
-            "folded [%]": 100 * folded,
-        }
+        return deformed_figures(batch, estimate.affine, estimate.displacement)
 
     def _switches(self) -> dict[str, bool | int]:
         return {
@@ -195,10 +111,3 @@ class BiplanarNetRecipe(_BiplanarRecipe):
             "inverse_projection": self.inverse_projection,
             "squarings": self.squarings,
         }
-
-
-def _dice(batch: BiplanarBatch, affine: AffineEstimate, displacement: torch.Tensor | None) -> torch.Tensor:
-    """Dice of the atlas's bone and the patient's, at half of a voxel [%]."""
-    geometry = batch.views().geometry
-    mask = warp_volumes(batch.atlas_mask, geometry, affine.atlas_from_patient, displacement)
-    return 100 * soft_dice((mask > 0.5).float(), (batch.mask > 0.5).float()).mean()

@@ -12,7 +12,7 @@ from DeepRegistrationLib.training.batches import joined
 from DeepRegistrationLib.training.channels_last import channels_last, with_channels_last
 from DeepRegistrationLib.training.optimizers import optimizer_with_schedule
 from DeepRegistrationLib.training.random_stream import draws_of_step, generator_for
-from DeepRegistrationLib.training.recipe import Recipe
+from DeepRegistrationLib.training.recipe import PreparingRecipe, Recipe
 
 _VALIDATION_DRAW = 0
 
@@ -36,6 +36,8 @@ class RecipeModule(lightning.LightningModule):
         """Loads the data once per process."""
         if self._data is None:
             self._data = self.recipe.load(self.data_folder, self.trainer.strategy.root_device)
+            if isinstance(self.recipe, PreparingRecipe):
+                self.recipe.prepare(self.network, self._data)
 
     def training_step(self, batch: Any, batch_index: int) -> torch.Tensor:
         """Loss of one step; what the loader hands over is not used, the step's number makes the batch."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -87,6 +87,14 @@ class Recipe(Protocol):
 
     def validate(self, network: Callable, data: object, generator: torch.Generator) -> dict[str, float]:
         """Figures on subjects that are not trained on, by name with unit; the first is the one to watch."""
+
+
+@runtime_checkable
+class PreparingRecipe(Recipe, Protocol):
+    """A recipe whose network holds numbers that are not learned but read from the data."""
+
+    def prepare(self, network: nn.Module, data: object) -> None:
+        """Puts them into a new network; `data` is what `load` gave."""
 
 
 @dataclass(frozen=True, eq=False)

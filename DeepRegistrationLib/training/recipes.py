@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.training.biplanar_comparison_recipes import BiplanarLabelRecipe, BiplanarSdmRecipe
 from DeepRegistrationLib.training.biplanar_recipe import BiplanarAffineRecipe, BiplanarNetRecipe
 from DeepRegistrationLib.training.contrast_recipe import ContrastRecipe
 from DeepRegistrationLib.training.contrast_unpaired_recipe import ContrastUnpairedRecipe
@@ -33,6 +34,8 @@ class TrainableNetwork(StrEnum):
     US_TRIPLET_NET = "us-triplet-net"
     BIPLANAR_AFFINE_NET = "biplanar-affine-net"
     BIPLANAR_NET = "biplanar-net"
+    BIPLANAR_SDM_NET = "biplanar-sdm-net"
+    BIPLANAR_LABEL_NET = "biplanar-label-net"
 
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
@@ -46,6 +49,8 @@ _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.US_TRIPLET_NET: UsTripletRecipe,
     TrainableNetwork.BIPLANAR_AFFINE_NET: BiplanarAffineRecipe,
     TrainableNetwork.BIPLANAR_NET: BiplanarNetRecipe,
+    TrainableNetwork.BIPLANAR_SDM_NET: BiplanarSdmRecipe,
+    TrainableNetwork.BIPLANAR_LABEL_NET: BiplanarLabelRecipe,
 }
 
 

@@ -1,10 +1,14 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from DeepRegistrationLib.data.biplanar_atlas import prepare_atlas
+from DeepRegistrationLib.data.biplanar_shape_model import SHAPE_MODEL, control_grid, write_shape_model
 from DeepRegistrationLib.data.biplanar_synthesis import BiplanarSynthesis, draw_batch, load_patients
 from DeepRegistrationLib.data.femur_folder import ATLAS, find_atlas, find_pairs, write_pair
 from DeepRegistrationLib.data.femur_population import SyntheticFemur
@@ -12,15 +16,21 @@ from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.losses.biplanar_loss import smoothness, soft_dice, volume_correlation
 from DeepRegistrationLib.networks.biplanar_net import BiplanarNet
+from DeepRegistrationLib.networks.biplanar_sdm_net import BiplanarSdmNet
 from DeepRegistrationLib.networks.biplanar_views import BiplanarSize
+from DeepRegistrationLib.optimize.deformation_model import free_model
+from DeepRegistrationLib.training.biplanar_comparison_recipes import BiplanarLabelRecipe, BiplanarSdmRecipe
 from DeepRegistrationLib.training.biplanar_recipe import BiplanarAffineRecipe, BiplanarNetRecipe
 from DeepRegistrationLib.training.random_stream import generator_for
 from DeepRegistrationLib.training.recipe import TrainingSettings
+from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
 from DeepRegistrationLib.training.run import Machines, train
 from Testing.Lib.pictures import FAR, oblique_geometry, positions
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+MODEL = Path("train") / SHAPE_MODEL
+ABLATIONS = ("together = false", "skips = false", "one_decoder = true", "inverse_projection = false")
 TINY = BiplanarSize((32, 24), (20, 14, 20), (6.4, 6.1, 9.6), (4, 6, 8), (8, 6, 4, 4), copies=2)
 TRAINING = TrainingSettings(
     steps=2, steps_per_epoch=1, batch_size=2, draw_size=1, precision="32-true", warm_up_steps=1
@@ -46,7 +56,16 @@ def folder(tmp_path_factory):
             sizes = (22 + 3 * number, 18, 60 + 8 * number)
             write_pair(a_patient(sizes, number), f"{name}_{number}", folder / name)
     write_pair(a_patient((24, 20, 62), 9), ATLAS, folder / "train")
+    write_shape_model(a_shape_model(prepare_atlas(*find_atlas(folder / "train").read())), folder / MODEL)
     return folder
+
+
+def a_shape_model(atlas):
+    """The middle goes to the front, the ends stay."""
+    plain = free_model(control_grid(atlas))
+    modes = torch.zeros(1, *plain.mean.shape)
+    modes[0, 4:-4, ..., 1] = 3.0
+    return dataclasses.replace(plain, modes=modes)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +168,66 @@ def test_the_recipe_trains_and_validates_on_populations(folder, tmp_path):
     assert next(iter(figures)) == "Dice [%]"
     assert 30 < figures["Dice [%]"] <= 100
     assert figures["folded [%]"] == 0
+
+
+def test_the_network_of_modes_trains_with_the_model_of_its_training_patients(folder, tmp_path):
+    recipe = BiplanarSdmRecipe(training=TRAINING, size=TINY, modes=7, control_shape_kji=(6, 5, 6))
+    weights = train(recipe, folder, tmp_path / "out", Machines("cpu"))
+    network = BiplanarSdmNet(**json.loads(json.dumps(recipe.network_settings())))
+    network.load_state_dict(load_file(weights))
+    data = recipe.load(folder, CPU)
+    torch.testing.assert_close(network.modes, data.modes)
+    assert 1.0 < network.modes[6, 1].max() < 4.0  # the mode that goes to the front
+    figures = recipe.validate(network.eval(), data, generator_for(0, "validate", 0, CPU))
+    assert list(figures) == ["Dice [%]", "affine Dice [%]", "folded [%]"]
+    assert 30 < figures["Dice [%]"] <= 100
+
+
+def test_a_missing_shape_model_is_named_with_what_to_do(folder, tmp_path):
+    for name in ("train", "validation"):
+        (tmp_path / name).mkdir()
+        for path in (folder / name).glob("*.nii.gz"):
+            (tmp_path / name / path.name).symlink_to(path)
+    with pytest.raises(InputError, match=r"shape_model.* is missing.*deepregistration shape-model"):
+        BiplanarSdmRecipe(training=TRAINING, size=TINY).load(tmp_path, CPU)
+
+
+def test_the_network_of_labels_learns_to_mark_the_bone(folder):
+    size = dataclasses.replace(TINY, volume_shape_kji=(20, 12, 20))
+    recipe = BiplanarLabelRecipe(training=TRAINING, size=size, channels=(8, 16, 16))
+    patients = recipe.load(folder, CPU).train
+    torch.manual_seed(0)
+    network = recipe.network()
+    batch = draw_batch(patients, 2, size, recipe.synthesis, generator_for(0, "f", 0, CPU))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    dice = []
+    for _ in range(40):
+        loss = recipe.loss(network, batch, 0)
+        optimizer.zero_grad()
+        loss.value.backward()
+        optimizer.step()
+        dice.append(float(loss.figures["soft Dice"]))
+    assert dice[0] < 0.35 < 0.55 < dice[-1]
+
+
+@pytest.mark.parametrize("switch", ABLATIONS)
+def test_an_ablation_is_one_line_of_the_settings_and_trains(switch, folder, tmp_path):
+    config = tmp_path / "ablation.toml"
+    size = "\n".join(
+        f"{key} = {list(value) if isinstance(value, tuple) else value}"
+        for key, value in dataclasses.asdict(TINY).items()
+    )
+    config.write_text(
+        f"{switch}\n[training]\nsteps = 3\nsteps_per_epoch = 3\nbatch_size = 2\ndraw_size = 1\n"
+        f'precision = "32-true"\n[size]\n{size}\n'
+    )
+    recipe = make_recipe(TrainableNetwork.BIPLANAR_NET, config)
+    name, value = switch.split(" = ")
+    assert recipe.size == TINY
+    assert recipe.network_settings()[name] is (value == "true")
+    weights = train(recipe, folder, tmp_path / "out", Machines("cpu"))
+    network = BiplanarNet(**json.loads(json.dumps(recipe.network_settings())))
+    network.load_state_dict(load_file(weights))
 
 
 def test_a_missing_population_is_named_with_what_to_do(tmp_path):
