@@ -31,6 +31,7 @@ from DeepRegistrationSlicer.PanelXrayCt import PanelXrayCt
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, parametersOf
 from DeepRegistrationSlicer.RegistrationJob import RegistrationOutcome
 from DeepRegistrationSlicer.SampleFetch import SampleFetch
+from DeepRegistrationSlicer.Terms import agreeToTerms, partsOf
 
 PAGES: dict[JobChoice, type] = {
     JobChoice.FETAL_VOLUME: PanelFetalVolume,
@@ -235,6 +236,7 @@ class Panel(VTKObservationMixin):
             with slicer.util.tryWithErrorDisplay(_("The registration could not be started.")):
                 try:
                     installDependencies()
+                    agreeToTerms(partsOf(self._parameters))
                     action()
                     isDone = True
                 except Cancelled:

@@ -18,6 +18,8 @@ from DeepRegistrationLib.models.json_schema import problems
 CATALOG_FILE = "catalog.json"
 SCHEMA_FILE = "catalog.schema.json"
 SCHEMA_VERSION = 1
+NON_COMMERCIAL = "non-commercial"
+"""Stands in licences that forbid commercial use."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 _REMEDY = "Install DeepRegistration again; if DEEPREGISTRATION_MODELS is set, name another folder there."
 
@@ -120,6 +122,11 @@ class ModelEntry:
     figures: Mapping[str, float | str] = field(hash=False)
     limits: tuple[str, ...]
     settings: Mapping[str, object] = field(hash=False)
+
+    @property
+    def is_non_commercial(self) -> bool:
+        """Whether its licence says that it is not for commercial use."""
+        return NON_COMMERCIAL in self.licence
 
     @property
     def stamp(self) -> ModelStamp:

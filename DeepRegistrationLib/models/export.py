@@ -16,6 +16,7 @@ from torch import nn
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.models.catalog import (
     CATALOG_FILE,
+    NON_COMMERCIAL,
     SCHEMA_FILE,
     SCHEMA_VERSION,
     ModelEntry,
@@ -37,7 +38,6 @@ LARGEST_SUM_BYTES = 40_000_000
 """Of all weights that come with the program: who clones it or installs the extension waits for them."""
 
 _PROBES = 16
-_NON_COMMERCIAL = "non-commercial"
 
 
 class Storage(StrEnum):
@@ -179,10 +179,10 @@ def _described(facts: Mapping[str, object], found_out: Mapping[str, object]) -> 
 
 def _check_licence(entry: ModelEntry) -> None:
     for sample in map(find_sample, entry.training_samples):
-        if _NON_COMMERCIAL in sample.licence and _NON_COMMERCIAL not in entry.licence:
+        if NON_COMMERCIAL in sample.licence and not entry.is_non_commercial:
             raise InputError(
                 f"'{entry.name}' was trained on '{sample.name}' ({sample.licence}), but its licence is "
-                f"'{entry.licence}'. Name a {_NON_COMMERCIAL} licence."
+                f"'{entry.licence}'. Name a {NON_COMMERCIAL} licence."
             )
 
 

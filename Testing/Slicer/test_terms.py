@@ -1,0 +1,96 @@
+"""Parts of the program that are not free for every use: who is asked, when, and what happens then."""
+
+import types
+
+import pytest
+import slicer
+from DeepRegistrationSlicer import Terms
+from DeepRegistrationSlicer.Choices import BoneAtlasChoice, JobChoice
+from DeepRegistrationSlicer.Parameters import RegistrationParameters
+from DeepRegistrationSlicer.Terms import FEMUR_ATLAS, Part, agreeToTerms, partsOf
+
+from DeepRegistrationLib.errors import RegistrationError
+from DeepRegistrationLib.models.catalog import model_catalog
+
+PARTS = [Part("a-net", "Research only (non-commercial)"), Part("b-net", "CC BY-NC 4.0 (non-commercial)")]
+
+
+@pytest.fixture
+def a_person(monkeypatch):
+    """Answers the question; `answer` is what they say, `questions` what they were asked."""
+    person = types.SimpleNamespace(answer=True, questions=[], agreed={})
+    settings = types.SimpleNamespace(value=person.agreed.get, setValue=person.agreed.__setitem__)
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+    monkeypatch.setattr(slicer.app, "settings", lambda: settings)
+    monkeypatch.setattr(
+        slicer.util,
+        "confirmOkCancelDisplay",
+        lambda text, title: person.questions.append(text) or person.answer,
+    )
+    return person
+
+
+@pytest.fixture
+def choices():
+    """Of the panel, of a job."""
+
+    def choices(job: JobChoice) -> RegistrationParameters:
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+        parameters = RegistrationParameters(node)
+        parameters.job = job
+        return parameters
+
+    return choices
+
+
+def test_a_person_is_asked_once_for_every_part(a_person):
+    agreeToTerms(PARTS)
+    agreeToTerms(PARTS)
+    assert len(a_person.questions) == 1
+    for part in PARTS:
+        assert f"{part.name}: {part.licence}." in a_person.questions[0]
+
+
+def test_other_terms_of_a_part_are_asked_for_again_and_those_of_other_parts_are_not(a_person):
+    agreeToTerms(PARTS)
+    agreeToTerms([PARTS[0], Part("b-net", "Nobody may use it (non-commercial)")])
+    assert "Nobody may use it" in a_person.questions[1]
+    assert "a-net" not in a_person.questions[1]
+
+
+def test_who_does_not_agree_is_told_and_asked_again(a_person):
+    a_person.answer = False
+    for _ in range(2):
+        with pytest.raises(RegistrationError, match="terms of a-net, b-net were not agreed to, so nothing"):
+            agreeToTerms(PARTS)
+    assert len(a_person.questions) == 2
+    assert a_person.agreed == {}
+
+
+def test_nobody_is_asked_where_nobody_can_answer(a_person, monkeypatch):
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: True)
+    agreeToTerms(PARTS)
+    monkeypatch.setattr(Terms, "isDesktop", lambda: False)
+    agreeToTerms(PARTS)
+    assert a_person.questions == []
+
+
+@pytest.mark.parametrize("job", JobChoice)
+def test_the_parts_of_a_job_are_the_networks_named_after_it_and_its_atlas(choices, job):
+    named = {part.name for part in partsOf(choices(job))}
+    word = job.value.partition("-")[0]
+    restricted = {entry.name for entry in model_catalog().values() if "non-commercial" in entry.licence}
+    assert restricted
+    atlas = {FEMUR_ATLAS.name} if job == JobChoice.BIPLANAR else set()
+    assert named == {name for name in restricted if name.startswith(f"{word}-")} | atlas
+
+
+def test_an_atlas_of_ones_own_needs_no_terms(choices):
+    parameters = choices(JobChoice.BIPLANAR)
+    parameters.biplanar.atlas.source = BoneAtlasChoice.FOLDER
+    assert FEMUR_ATLAS not in partsOf(parameters)
+
+
+def test_every_network_with_terms_is_named_after_a_job():
+    words = {job.value.partition("-")[0] for job in JobChoice}
+    assert {name.partition("-")[0] for name in model_catalog()} <= words
