@@ -20,7 +20,7 @@ from DeepRegistrationSlicer.MrmlBridge import loadVolume
 from DeepRegistrationSlicer.ResultLoader import loadResult, readContent
 from DeepRegistrationSlicer.ResultNodes import latestResult, numbered
 from DeepRegistrationSlicer.StandardViews import showInStandardViews
-from DeepRegistrationSlicer.SweepScene import loadSweep
+from DeepRegistrationSlicer.SweepScene import loadFrames
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayResultLoader import loadXrayResult
 
@@ -47,7 +47,7 @@ def writeScene(folder: Path, moving: Path) -> Path:
     boot()
     content, name = readContent(folder), moving.name.partition(".")[0]
     if content["job"] == JobKind.US_ANGLES:
-        loadSweep(folder, content, name)
+        loadFrames(folder, content, name)
     elif content["job"] == JobKind.XRAY_CT:
         loadXrayResult(folder, loadVolume(_firstFile(moving), name))
     elif content["job"] == JobKind.BIPLANAR:

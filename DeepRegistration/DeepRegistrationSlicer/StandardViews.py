@@ -9,6 +9,7 @@ from DeepRegistrationSlicer.LayoutViews import viewNode
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.SliceInAtlasView import showInViews
 from DeepRegistrationSlicer.SweepBrowser import proxyOf
+from DeepRegistrationSlicer.UltrasoundViews import showFrames
 from DeepRegistrationSlicer.XrayViewNodes import showRadiographs
 
 SLICE_VIEWS = ("Red", "Yellow", "Green")
@@ -35,9 +36,9 @@ def showInStandardViews(result: ResultNodes) -> tuple[str, ...]:
         _showVolume(result.warped or result.atlas, views=SLICE_VIEWS[2:])
         return SLICE_VIEWS
     if job == JobKind.US_ANGLES:
-        isSweep = result.subject.IsA("vtkMRMLSequenceNode")
-        _showVolume(proxyOf(result.subject) if isSweep else result.subject)
-        return SLICE_VIEWS[:1]
+        isSequence = result.subject.IsA("vtkMRMLSequenceNode")
+        _showVolume(proxyOf(result.subject) if isSequence else result.subject)
+        return showFrames(result, SLICE_VIEWS[:2])
     _showVolume(result.subject, result.atlas or result.warped)
     return SLICE_VIEWS
 

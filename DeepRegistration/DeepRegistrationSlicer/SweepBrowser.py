@@ -113,6 +113,12 @@ def playAlong(
     return _shown(browser, sequence)
 
 
+def select(browser: slicer.vtkMRMLSequenceBrowserNode, number: int) -> None:
+    """Shows an item of all sequences that a browser plays."""
+    browser.SetSelectedItemNumber(number)
+    _update(browser)
+
+
 @contextlib.contextmanager
 def playedAsBefore() -> Iterator[None]:
     """If the block fails, browsers play what they played before; otherwise what they show would come back."""
@@ -137,9 +143,13 @@ def _browsers() -> list[slicer.vtkMRMLSequenceBrowserNode]:
 def _shown(
     browser: slicer.vtkMRMLSequenceBrowserNode, sequence: slicer.vtkMRMLSequenceNode
 ) -> slicer.vtkMRMLNode:
-    # the browser's own observers do this too, but later
-    slicer.app.applicationLogic().GetModuleLogic("Sequences").UpdateProxyNodesFromSequences(browser)
+    _update(browser)
     shown = browser.GetProxyNode(sequence)
     # it comes and goes with its sequence, also where steps are undone
     shown.SetUndoEnabled(sequence.GetUndoEnabled())
     return shown
+
+
+def _update(browser: slicer.vtkMRMLSequenceBrowserNode) -> None:
+    """The browser's own observers do this too, but later."""
+    slicer.app.applicationLogic().GetModuleLogic("Sequences").UpdateProxyNodesFromSequences(browser)

@@ -1,5 +1,7 @@
 """Views of ultrasound frames: three of them over each other, or a sweep in 3D with the plot of its angles."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import slicer
 
@@ -55,11 +57,39 @@ def showUltrasound(result: ResultNodes) -> None:
     registerUltrasoundLayouts()
     if layoutNode() is not None:
         layoutNode().SetViewArrangement(_OF_SWEEP if isSweep(result) else _OF_TRIPLET)
+    showFrames(result, SLICE_VIEWS)
     if isSweep(result):
-        _showSweep(result)
-    else:
-        _showTriplet(result)
+        chart = result.more.get(CHART)
+        view = viewNode("vtkMRMLPlotViewNode", PLOT_VIEW)
+        view.SetPlotChartNodeID(chart.GetID() if chart is not None else None)
     _look(result)
+
+
+def showFrames(result: ResultNodes, views: Sequence[str]) -> tuple[str, ...]:
+    """Shows frames where they stand now.
+
+    Args:
+        result: of ultrasound.
+        views: names of slice views, two at least.
+
+    Returns:
+        Those that are used: of a sweep the first shows its current frame; of three frames one shows the frame
+        before and one the frame after, each over the middle one.
+    """
+    if isSweep(result):
+        frame = _frame(result) or result.warped
+        _show(views[0], frame, None)
+        if frame is not None:
+            _cut(result, views[0], *_planeOfFrame(result, frame))
+        return tuple(views[:1])
+    middle = result.subject
+    transforms = (result.transform, result.more.get(SECOND_TRANSFORM))
+    for name, transform in zip(views[:2], transforms, strict=True):
+        other = transform.GetNodeReference(MOVES) if transform is not None else None
+        _show(name, middle, other)
+        plane = matrixToWorld(middle) @ rasFromIjk(middle)
+        _cut(result, name, plane, dimensionsOf(middle)[:2])
+    return tuple(views[:2])
 
 
 def placeFrameView(result: ResultNodes) -> None:
@@ -67,27 +97,6 @@ def placeFrameView(result: ResultNodes) -> None:
     frame = _frame(result)
     if frame is not None:
         cutAlong(viewNode("vtkMRMLSliceNode", SLICE_VIEWS[0]), *_planeOfFrame(result, frame))
-
-
-def _showTriplet(result: ResultNodes) -> None:
-    middle = result.subject
-    transforms = (result.transform, result.more.get(SECOND_TRANSFORM))
-    for name, transform in zip(SLICE_VIEWS, transforms, strict=True):
-        other = transform.GetNodeReference(MOVES) if transform is not None else None
-        _show(name, middle, other)
-        plane = matrixToWorld(middle) @ rasFromIjk(middle)
-        _cut(result, name, plane, dimensionsOf(middle)[:2])
-
-
-def _showSweep(result: ResultNodes) -> None:
-    frame = _frame(result) or result.warped
-    _show(SLICE_VIEWS[0], frame, None)
-    if frame is not None:
-        _cut(result, SLICE_VIEWS[0], *_planeOfFrame(result, frame))
-    chart = result.more.get(CHART)
-    viewNode("vtkMRMLPlotViewNode", PLOT_VIEW).SetPlotChartNodeID(
-        chart.GetID() if chart is not None else None
-    )
 
 
 def _cut(result: ResultNodes, name: str, rasFromIjk: np.ndarray, size: tuple[int, int]) -> None:

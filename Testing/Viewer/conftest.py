@@ -53,22 +53,22 @@ def serve():
     def serve(folder: Path):
         port = _free_port()
         words = ["view", str(folder), "--port", str(port), "--no-browser"]
-        program = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "DeepRegistrationLib.cli", *words],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        try:
-            _wait_for(f"http://localhost:{port}/index.html", program)
-            yield f"http://localhost:{port}"
-            program.send_signal(signal.SIGINT)
-            said, _ = program.communicate(timeout=WAIT_S)
+        ) as program:
+            try:
+                _wait_for(f"http://localhost:{port}/index.html", program)
+                yield f"http://localhost:{port}"
+            finally:
+                # killed, it would leave the program behind that serves the views
+                program.send_signal(signal.SIGINT)
+                said, _ = program.communicate(timeout=WAIT_S)
             assert (program.returncode, said.count("\n")) == (0, 1), said
-        finally:
-            program.kill()
 
     return serve
 

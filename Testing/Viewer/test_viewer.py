@@ -19,7 +19,7 @@ SLICE_VIEWS = {
     JobKind.FETAL_SLICE: 2,
     JobKind.XRAY_CT: 2,
     JobKind.BIPLANAR: 3,
-    JobKind.US_ANGLES: 1,
+    JobKind.US_ANGLES: 2,
 }
 
 
