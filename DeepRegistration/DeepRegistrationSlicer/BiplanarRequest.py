@@ -7,7 +7,6 @@ import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.jobs.biplanar import BiplanarFiles, BiplanarSettings
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
@@ -21,8 +20,8 @@ from DeepRegistrationSlicer.ResultNodes import ResultNodes, numbered, parentWith
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayRadiographs import (
+    RequestWithCameras,
     checkRadiographs,
-    isocentreRas,
     radiographNodes,
     rigidStart,
     writeRadiographs,
@@ -30,7 +29,7 @@ from DeepRegistrationSlicer.XrayRadiographs import (
 
 
 @dataclass(frozen=True, eq=False)
-class BiplanarRequest:
+class BiplanarRequest(RequestWithCameras):
     """One atlas and two radiographs of the same moment; the world of the scene is that of the cameras.
 
     Attributes:
@@ -71,18 +70,9 @@ class BiplanarRequest:
                 "DRR or bone."
             )
 
-    def isocentreRas(self) -> np.ndarray:
-        """(3,) [mm] in the world; what C-arms that are given by angles turn about."""
-        return middleOfAtlas(self.atlas) if self.isocentre is None else isocentreRas(self.isocentre)
-
-    def cameras(self) -> list[Camera]:
-        """Source and detector of each radiograph, in the world.
-
-        Raises:
-            InputError: a geometry is incomplete or does not fit.
-        """
-        isocentre = self.isocentreRas()
-        return [source.camera(isocentre) for source in self.radiographs]
+    def middle(self) -> np.ndarray:
+        """(3,) [mm]; of the atlas, in its own RAS."""
+        return middleOfAtlas(self.atlas)
 
     def start(self) -> np.ndarray:
         """(4, 4); start pose: world RAS [mm] from the atlas's own RAS, whatever it was registered to before.

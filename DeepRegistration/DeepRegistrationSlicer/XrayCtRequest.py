@@ -8,7 +8,6 @@ import numpy as np
 import slicer
 
 from DeepRegistrationLib.errors import InputError
-from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.jobs.job import Job, JobKind, Outputs, write_job
 from DeepRegistrationLib.jobs.xray_ct import XrayCtFiles, XrayCtSettings
 from DeepRegistrationSlicer.MrmlBridge import checkVolume, writeResamplingTransform, writeVolume
@@ -19,8 +18,8 @@ from DeepRegistrationSlicer.ResultNodes import ResultNodes
 from DeepRegistrationSlicer.XrayBones import parentOfCt
 from DeepRegistrationSlicer.XrayGeometry import RadiographSource
 from DeepRegistrationSlicer.XrayRadiographs import (
+    RequestWithCameras,
     checkRadiographs,
-    isocentreRas,
     radiographNodes,
     rigidStart,
     writeRadiographs,
@@ -32,7 +31,7 @@ LIVE_FOLDER = "live"
 
 
 @dataclass(frozen=True, eq=False)
-class XrayCtRequest:
+class XrayCtRequest(RequestWithCameras):
     """One registration of a CT to radiographs in the scene; the world of the scene is that of the cameras.
 
     Attributes:
@@ -68,18 +67,9 @@ class XrayCtRequest:
         if self.wanted == XrayWanted(False, False, False, False):
             raise InputError("No output is chosen. Choose at least one: transform, DRR, model or plot.")
 
-    def isocentreRas(self) -> np.ndarray:
-        """(3,) [mm] in the world; what C-arms that are given by angles turn about."""
-        return middleOf(self.ct) if self.isocentre is None else isocentreRas(self.isocentre)
-
-    def cameras(self) -> list[Camera]:
-        """Source and detector of each radiograph, in the world.
-
-        Raises:
-            InputError: a geometry is incomplete or does not fit.
-        """
-        isocentre = self.isocentreRas()
-        return [source.camera(isocentre) for source in self.radiographs]
+    def middle(self) -> np.ndarray:
+        """(3,) [mm]; of the CT, in its own RAS."""
+        return middleOf(self.ct)
 
     def start(self) -> np.ndarray:
         """(4, 4); start pose: world RAS [mm] from the CT's own RAS.

@@ -30,6 +30,47 @@ class WrittenRadiographs:
     frames: tuple[int, ...]
 
 
+class RequestWithCameras:
+    """What every request that has radiographs knows about their cameras.
+
+    Attributes:
+        radiographs: of the same moment.
+        isocentre: markups; its first point is the isocentre of C-arms that are given by angles. None takes
+            `middle`.
+    """
+
+    radiographs: Sequence[RadiographSource]
+    isocentre: slicer.vtkMRMLNode | None
+
+    def middle(self) -> np.ndarray:
+        """(3,) [mm]; of what is registered, in its own RAS."""
+        raise NotImplementedError
+
+    def isocentreRas(self) -> np.ndarray:
+        """(3,) [mm] in the world; what C-arms that are given by angles turn about.
+
+        Raises:
+            InputError: there is no point.
+        """
+        if self.isocentre is None:
+            return self.middle()
+        if self.isocentre.GetNumberOfControlPoints() < 1:
+            raise InputError(
+                f"The points '{self.isocentre.GetName()}' are empty. Place a point at the isocentre of the "
+                "C-arm, or choose the middle instead."
+            )
+        return np.array(self.isocentre.GetNthControlPointPositionWorld(0))
+
+    def cameras(self) -> list[Camera]:
+        """Source and detector of each radiograph, in the world.
+
+        Raises:
+            InputError: a geometry is incomplete or does not fit.
+        """
+        isocentre = self.isocentreRas()
+        return [source.camera(isocentre) for source in self.radiographs]
+
+
 def checkRadiographs(
     radiographs: Sequence[RadiographSource], moving: slicer.vtkMRMLScalarVolumeNode | None, role: str
 ) -> None:
@@ -52,20 +93,6 @@ def checkRadiographs(
     volumes = [(source.volume, source.frame) for source in radiographs]
     if len(set(volumes)) < len(volumes):
         raise InputError(f"'{volumes[0][0].GetName()}' is chosen as both radiographs. Choose another one.")
-
-
-def isocentreRas(points: slicer.vtkMRMLNode) -> np.ndarray:
-    """(3,) [mm] in the world; what C-arms that are given by angles turn about: the first of some points.
-
-    Raises:
-        InputError: there is no point.
-    """
-    if points.GetNumberOfControlPoints() < 1:
-        raise InputError(
-            f"The points '{points.GetName()}' are empty. Place a point at the isocentre of the C-arm, or "
-            "choose the middle instead."
-        )
-    return np.array(points.GetNthControlPointPositionWorld(0))
 
 
 def rigidStart(

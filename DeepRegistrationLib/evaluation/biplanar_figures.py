@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarTrial
@@ -83,6 +82,5 @@ def _draw_map(axes: Axes, trials: Sequence[BiplanarTrial]) -> None:
 
 def _save(draw: Callable[[Axes], None], path: Path) -> None:
     figure = Figure(figsize=(6, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     draw(figure.subplots())
     figure.savefig(path, dpi=110)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
@@ -209,7 +208,6 @@ def _shift(trials: Sequence[CaptureTrial]) -> float:
 
 def _draw(trials: Sequence[CaptureTrial], path: Path) -> None:
     figure = Figure(figsize=(10, 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     for measure in in_order(trial.measure for trial in trials):
         at = [_at(trials, measure, share) for share in SHARES]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from DeepRegistrationLib.atlases.fetal_atlas import load_atlas_image
@@ -178,7 +177,6 @@ def _write_page(trials: Sequence[ContrastTrial], output: Path) -> Path:
 def _draw(trials: Sequence[ContrastTrial], path: Path) -> None:
     """One row for each brain: T1, T1 as T2, T2; anterior up, the patient's left on the right."""
     figure = Figure(figsize=(6.6, 2.1 * len(trials)), layout="constrained")
-    FigureCanvasAgg(figure)
     for row, trial in zip(figure.subplots(len(trials), 3, squeeze=False), trials, strict=True):
         for axes, title, image in zip(row, ("T1", "T1 as T2", "T2"), trial.slices, strict=True):
             # axes are RAS: columns grow to the patient's right, rows to anterior; shown as radiologists look

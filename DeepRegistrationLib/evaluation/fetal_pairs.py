@@ -112,7 +112,7 @@ def _spina_bifida(data: Path) -> list[StudyPair]:
                 name=f"{image.name.removesuffix('_T2w.nii.gz')} to STA{nearest.gestational_age_weeks:.0f}",
                 group=PairGroup.SPINA_BIFIDA,
                 moving=image,
-                mask=_existing(image.with_name(image.name.replace("_T2w", "_mask"))),
+                mask=existing_image(image.with_name(image.name.replace("_T2w", "_mask"))),
                 masked_already=False,
                 atlas=_atlas_of(nearest),
                 gestational_age_weeks=week,
@@ -160,12 +160,12 @@ def _newborn_to_fetal(data: Path) -> list[StudyPair]:
 
 
 def _newborn_templates(data: Path) -> tuple[Path, Path]:
-    t1, t2 = (_existing(data / "infant" / f"Template-Month0-{kind}.nii.gz") for kind in ("T1w", "T2w"))
+    t1, t2 = (existing_image(data / "infant" / f"Template-Month0-{kind}.nii.gz") for kind in ("T1w", "T2w"))
     return t1, t2
 
 
 def _fetus(data: Path) -> list[StudyPair]:
-    image = _existing(data / "mial-sub01" / "sub-01_rec-SR_T2w.nii.gz")
+    image = existing_image(data / "mial-sub01" / "sub-01_rec-SR_T2w.nii.gz")
     atlas = FetalAtlas.from_folder(data / "sta")
     return [StudyPair("reconstructed fetus to STA", PairGroup.FETUS, image, None, False, atlas, None)]
 
@@ -179,10 +179,19 @@ def _atlas_of(entry: AtlasFiles) -> FetalAtlas:
     return FetalAtlas((entry,), entry.image.name.split(".")[0])
 
 
-def _existing(path: Path) -> Path:
+def existing_image(path: Path, option: str = "--pairs") -> Path:
+    """The path of an image of a study, which is there.
+
+    Args:
+        path: of the image.
+        option: leaves its group out.
+
+    Raises:
+        InputError: there is no such file.
+    """
     if not path.is_file():
         raise InputError(
             f"The study needs the image '{path}', which is not there. Choose the folder with the public "
-            "images (--data), or leave its group out (--pairs)."
+            f"images (--data), or leave its group out ({option})."
         )
     return path

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from DeepRegistrationLib.evaluation.metrics import FAILURE_DEG
@@ -49,7 +48,6 @@ def draw_boxes(
     if not shown:
         return False
     figure = Figure(figsize=(9, 0.8 + 3.8 * len(shown)), layout="constrained")
-    FigureCanvasAgg(figure)
     colours = list(dict.fromkeys(name for panel in shown.values() for name in panel))
     for axes, (title, panel) in zip(
         figure.subplots(len(shown), squeeze=False)[:, 0], shown.items(), strict=True

@@ -15,7 +15,8 @@ import numpy as np
 
 from DeepRegistrationLib.atlases.brain_growth import age_of_brain_volume_weeks
 from DeepRegistrationLib.atlases.fetal_atlas import FetalAtlas
-from DeepRegistrationLib.errors import Cancelled, InputError
+from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.evaluation.fetal_pairs import existing_image
 from DeepRegistrationLib.evaluation.known_subjects import SubjectFiles, find_subjects, with_pose
 from DeepRegistrationLib.evaluation.pair_group import SliceGroup
 from DeepRegistrationLib.evaluation.slice_cut import rigid_about
@@ -88,14 +89,15 @@ def find_stacks(data: Path) -> list[StackSource]:
         StackSource(f"{files.name}, moving", SIMULATED, partial(_simulated, files, Motion()))
         for files in moving
     ]
+    existing = partial(existing_image, option="--brains")
     for run in (1, 3, 5):
-        image = _existing(acquired / f"sub-01_run-{run}_T2w.nii.gz")
-        mask = _existing(acquired / f"sub-01_run-{run}_brain_mask.nii.gz")
+        image = existing(acquired / f"sub-01_run-{run}_T2w.nii.gz")
+        mask = existing(acquired / f"sub-01_run-{run}_brain_mask.nii.gz")
         sources.append(
             StackSource(f"fetus, run {run}", ACQUIRED, partial(_acquired, image, mask, moving[-1]))
         )
     for number in (0, 1, 2):
-        image = _existing(untold / f"simulated-stack-d{number}.nii.gz")
+        image = existing(untold / f"simulated-stack-d{number}.nii.gz")
         sources.append(StackSource(f"svrtk d{number}", UNTOLD, partial(_untold, image, data / "sta")))
     return sources
 
@@ -157,12 +159,3 @@ def _places_in_reconstruction(
 def section_centre_ras(mask: Volume, index: int) -> np.ndarray:
     """(3,); centroid of the brain in one slice of a stack [mm, RAS]."""
     return centre_of_gravity_ras(one_slice(mask.with_values((mask.values != 0).float()), index))
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(
-            f"The study needs the image '{path}', which is not there. Choose the folder with the public "
-            "images (--data), or leave the stacks out (--brains)."
-        )
-    return path

@@ -16,30 +16,31 @@ def check_image(volume: Volume) -> None:
         InputError: no voxels, one slice, values that are no numbers, or one intensity everywhere.
     """
     check_shape(volume.geometry.shape_kji, volume.name)
-    check_values(volume, "voxels")
+    check_values(volume.values, volume.name, "voxels")
 
 
-def check_values(volume: Volume, elements: str) -> None:
+def check_values(values: torch.Tensor, name: str, elements: str) -> None:
     """Refuses intensities that nothing can be aligned by.
 
     Args:
-        volume: the image.
+        values: one at least.
+        name: of the image, or of several.
         elements: what it consists of, for the text: "voxels" or "pixels".
 
     Raises:
         InputError: values that are no numbers, or one intensity everywhere.
     """
     # one pass: NaN and infinity go through to the extremes
-    low, high = volume.values.aminmax()
+    low, high = values.aminmax()
     if not (torch.isfinite(low) and torch.isfinite(high)):
-        wrong = volume.values.numel() - int(torch.isfinite(volume.values).sum())
+        wrong = values.numel() - int(torch.isfinite(values).sum())
         raise InputError(
-            f"'{volume.name}' has {wrong} {elements} that are not numbers (NaN or infinite). "
+            f"'{name}' has {wrong} {elements} that are not numbers (NaN or infinite). "
             "Replace them, for instance by 0, and save the image again."
         )
     if low == high:
         raise InputError(
-            f"'{volume.name}' is constant: every {elements.removesuffix('s')} has the value {low.item():g}, "
+            f"'{name}' is constant: every {elements.removesuffix('s')} has the value {low.item():g}, "
             "so there is nothing to align. Choose another image."
         )
 

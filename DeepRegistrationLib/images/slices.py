@@ -72,7 +72,7 @@ def check_slices(volume: Volume, labels: bool = False) -> None:
                 "Choose another one, or leave it out."
             )
         return
-    check_values(volume, "pixels")
+    check_values(volume.values, volume.name, "pixels")
 
 
 def slice_axis(geometry: VolumeGeometry) -> int:

@@ -8,6 +8,7 @@ import torch
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.frames import RAS_FROM_LPS
+from DeepRegistrationLib.images.checks import check_values
 from DeepRegistrationLib.images.us_blocks import extremes
 
 IMAGE_RAS = RAS_FROM_LPS
@@ -107,18 +108,7 @@ class UltrasoundFrames:
                 raise ValueError(f"{tuple(marked.shape)} does not fit frames {tuple(self.values.shape[1:])}")
         if self.values.numel() == 0:
             raise InputError(f"'{self.name}' has no frames. Export the sequence again from its source.")
-        low, high = self.values.aminmax()
-        if not (torch.isfinite(low) and torch.isfinite(high)):
-            wrong = self.values.numel() - int(torch.isfinite(self.values).sum())
-            raise InputError(
-                f"'{self.name}' has {wrong} pixels that are not numbers (NaN or infinite). "
-                "Replace them, for instance by 0, and save the frames again."
-            )
-        if low == high:
-            raise InputError(
-                f"'{self.name}' is constant: every pixel has the value {low.item():g}, so there is "
-                "nothing to align. Choose other frames."
-            )
+        check_values(self.values, self.name, "pixels")
         if self.spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in self.spacing_mm):
             raise InputError(
                 f"'{self.name}' has pixels of {self.spacing_mm[0]:g} x {self.spacing_mm[1]:g} mm; both "

@@ -11,23 +11,27 @@ from DeepRegistrationSlicer.MrmlBridge import createVolume
 from DeepRegistrationSlicer.SliceSource import SliceSource
 from DeepRegistrationSlicer.WorkerClient import WorkerClient
 
-_SCRIPT = Path(__file__).with_name("scripted_slice_worker.py")
-
 
 class ScriptedWorker(WorkerClient):
-    """Answers at once; see the script for what it answers.
+    """Answers without computing; see the script for what it answers.
+
+    Attributes:
+        script: beside this file.
 
     Args:
         log: file that gets one line per job.
         seconds: how long each job takes.
     """
 
+    script = "scripted_slice_worker.py"
+
     def __init__(self, log: Path, seconds: float = 0.0) -> None:
-        super().__init__([sys.executable, str(_SCRIPT), str(log), str(seconds)])
+        path = Path(__file__).with_name(self.script)
+        super().__init__([sys.executable, str(path), str(log), str(seconds)])
         self._log = log
 
     def jobs(self) -> list[dict]:
-        """What it was asked for: mean of the slice, settings, outputs."""
+        """What it was asked for, as the script tells it."""
         if not self._log.exists():
             return []
         return [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]

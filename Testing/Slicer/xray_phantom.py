@@ -1,14 +1,11 @@
 """A body with bones and its radiographs, as nodes; where the body really is, is known."""
 
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import slicer
 from DeepRegistrationSlicer.MrmlBridge import createLinearTransform, createVolume, loadVolume
-from DeepRegistrationSlicer.WorkerClient import WorkerClient
 from DeepRegistrationSlicer.XrayCtRequest import XrayCtRequest
 from DeepRegistrationSlicer.XrayGeometry import KnownNumbers, RadiographSource
 from DeepRegistrationSlicer.XrayImages import createOnDetector
@@ -17,6 +14,7 @@ from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.jobs.xray_ct import XrayCtSettings
 from Testing.Slicer.nodes import rotation
+from Testing.Slicer.slices import ScriptedWorker
 
 MIDDLE = np.array([-312.0, 148.0, 605.0])
 """Of the body [mm, RAS]; the isocentre of both views."""
@@ -27,26 +25,12 @@ NUMBERS = (
 """Of the views, as somebody would enter them."""
 SETTINGS = XrayCtSettings(search_rotation_deg=12.0, search_translation_mm=15.0, candidates=8, rounds=1)
 """Fast enough for tests."""
-_SCRIPT = Path(__file__).with_name("scripted_xray_worker.py")
 
 
-class ScriptedXrayWorker(WorkerClient):
-    """Answers without computing; see the script for what it answers.
+class ScriptedXrayWorker(ScriptedWorker):
+    """The same for radiographs."""
 
-    Args:
-        log: file that gets one line per job.
-        seconds: how long a registration takes.
-    """
-
-    def __init__(self, log: Path, seconds: float = 0.0) -> None:
-        super().__init__([sys.executable, str(_SCRIPT), str(log), str(seconds)])
-        self._log = log
-
-    def jobs(self) -> list[dict]:
-        """What it was asked for: settings, files, outputs."""
-        if not self._log.exists():
-            return []
-        return [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
+    script = "scripted_xray_worker.py"
 
 
 # run by another process: torch stays out of this one

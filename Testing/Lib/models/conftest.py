@@ -1,6 +1,5 @@
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -33,16 +32,10 @@ def facts():
 
 
 @pytest.fixture
-def a_folder(tmp_path, monkeypatch):
+def a_folder(no_networks, tmp_path, monkeypatch):
     """The folder of the models in use, with an empty catalogue; downloads go to a folder beside it."""
-    folder = tmp_path / "models"
-    folder.mkdir()
-    shipped = Path(__file__).parents[3] / "Resources" / "Models" / CATALOG_FILE
-    content = {**json.loads(shipped.read_text("utf-8")), "models": []}
-    (folder / CATALOG_FILE).write_text(json.dumps(content), "utf-8")
-    monkeypatch.setenv("DEEPREGISTRATION_MODELS", str(folder))
     monkeypatch.setenv("DEEPREGISTRATION_DATA", str(tmp_path / "data"))
-    return folder
+    return no_networks
 
 
 @pytest.fixture
