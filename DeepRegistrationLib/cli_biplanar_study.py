@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.cli_options import DeviceOption, QuietOption, run_study
+from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarStudyMethod
 from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.progress import Report
@@ -53,6 +54,64 @@ def evaluate_biplanar(
         return run_biplanar_study(tuple(data), output, settings, atlas_dir, keep_going)
 
     run_study(run, output, quiet)
+
+
+def evaluate_biplanar_networks(
+    data: Annotated[
+        list[Path], typer.Option(help="Folder with CTs and labels, as for `evaluate biplanar`; repeat.")
+    ],
+    weights: Annotated[
+        list[str],
+        typer.Option(
+            help="NAME=FILE: weights.safetensors of a training of a biplanar network, and its name in the "
+            "tables; repeat for several. The file tells which network it is."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for biplanar_network_trials.csv and biplanar_networks.md; continued if it exists."
+        ),
+    ] = Path("output/evaluation"),
+    atlas_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the atlas of the trainings; else that of the program.")
+    ] = None,
+    setup: Annotated[
+        list[BiplanarSetup] | None,
+        typer.Option(help="What networks get; repeat for several. Default: all that networks can be given."),
+    ] = None,
+    fits: Annotated[
+        Path | None,
+        typer.Option(help="biplanar_trials.csv of `evaluate biplanar`, to be drawn beside the networks."),
+    ] = None,
+    cases: Annotated[int | None, typer.Option(help="At most so many patients of each folder.", min=1)] = None,
+    device: DeviceOption = Device.AUTO,
+    seed: Annotated[int, typer.Option(help="Seed of angles and noise.", min=0)] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask trained networks about radiographs of known femora; write the paper's tables [mm, degrees]."""
+
+    def run(keep_going: Report) -> Path:
+        from DeepRegistrationLib.evaluation.biplanar_network_study import (
+            NETWORK_SETUPS,
+            BiplanarNetworkSettings,
+            run_biplanar_network_study,
+        )
+
+        settings = BiplanarNetworkSettings(tuple(setup or NETWORK_SETUPS), cases, device, seed)
+        named = dict(_named_file(text) for text in weights)
+        return run_biplanar_network_study(tuple(data), named, output, settings, atlas_dir, fits, keep_going)
+
+    run_study(run, output, quiet)
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise InputError(
+            f"'{text}' names no weights. Write NAME=FILE, such as both=both/weights.safetensors."
+        )
+    return name, Path(path)
 
 
 def evaluate_biplanar_wrist(

@@ -5,7 +5,11 @@ from typing import Annotated
 
 import typer
 
-from DeepRegistrationLib.cli_biplanar_study import evaluate_biplanar, evaluate_biplanar_wrist
+from DeepRegistrationLib.cli_biplanar_study import (
+    evaluate_biplanar,
+    evaluate_biplanar_networks,
+    evaluate_biplanar_wrist,
+)
 from DeepRegistrationLib.cli_capture_range import evaluate_capture_range
 from DeepRegistrationLib.cli_options import run_study
 from DeepRegistrationLib.cli_us_study import benchmark_us, evaluate_us, evaluate_us_confidence
@@ -54,6 +58,7 @@ evaluate_app.command("xray-ct")(evaluate_xray_ct)
 evaluate_app.command("xray-wrist")(evaluate_xray_wrist)
 evaluate_app.command("xray-confidence")(evaluate_xray_confidence)
 evaluate_app.command("biplanar")(evaluate_biplanar)
+evaluate_app.command("biplanar-networks")(evaluate_biplanar_networks)
 evaluate_app.command("biplanar-wrist")(evaluate_biplanar_wrist)
 evaluate_app.command("us")(evaluate_us)
 evaluate_app.command("us-confidence")(evaluate_us_confidence)

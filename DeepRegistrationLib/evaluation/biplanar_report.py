@@ -8,8 +8,10 @@ import numpy as np
 from DeepRegistrationLib.evaluation.biplanar_figures import (
     ERROR_FIGURE,
     MAP_FIGURE,
-    draw_biplanar_figures,
+    draw_errors,
+    draw_maps,
 )
+from DeepRegistrationLib.evaluation.biplanar_measures import FAILED_DICE
 from DeepRegistrationLib.evaluation.biplanar_trials import (
     BiplanarSetup,
     BiplanarStudyMethod,
@@ -17,9 +19,7 @@ from DeepRegistrationLib.evaluation.biplanar_trials import (
 )
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 
-FAILED_DICE = 0.85
-"""A fit with less overlap, or without a result, counts as failed."""
-_TITLES = {
+TITLES = {
     BiplanarSetup.ORTHOGONAL: "Front and side, masked",
     BiplanarSetup.ANY_ANGLES: "Any two angles within 30 degrees of front and side",
     BiplanarSetup.WRONG_ANGLE: "Second view 5 degrees off, not corrected",
@@ -34,10 +34,8 @@ _PAPER = {
     BiplanarSetup.ANY_ANGLES: ("0.923", "-"),
     BiplanarSetup.WRONG_ANGLE: ("0.90", "-"),
 }
-_FIGURES = {
-    ERROR_FIGURE: "Dice against the error of the second view's angle, as in figure 3 of the paper",
-    MAP_FIGURE: "Dice for each pair of angles, as in figure 4 of the paper",
-}
+ERROR_TITLE = "Dice against the error of the second view's angle, as in figure 3 of the paper"
+MAP_TITLE = "Dice for each pair of angles, as in figure 4 of the paper"
 _HEAD = (
     "patients",
     "method",
@@ -79,16 +77,30 @@ def write_biplanar_report(trials: Sequence[BiplanarTrial], output: Path) -> Path
     for setup in BiplanarSetup:
         chosen = [trial for trial in trials if trial.setup == setup]
         if chosen:
-            sections += [f"## {_TITLES[setup]}", _table(setup, chosen)]
-    figures = draw_biplanar_figures(
-        [t for t in trials if t.method == BiplanarStudyMethod.OPTIMIZE and not t.error], output
-    )
-    if figures:
-        sections += ["## Angles", *(f"![{_FIGURES[name]}]({name})" for name in figures)]
+            sections += [f"## {TITLES[setup]}", _table(setup, chosen)]
+    sections += _figures(trials, output)
     sections += ["## Confidence", _confidence(trials)]
     path = output / "biplanar.md"
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return path
+
+
+def fitted(trials: Sequence[BiplanarTrial], setup: BiplanarSetup) -> list[BiplanarTrial]:
+    """Results of the fit with all its parts."""
+    return [t for t in trials if (t.method, t.setup) == (BiplanarStudyMethod.OPTIMIZE, setup) and not t.error]
+
+
+def _figures(trials: Sequence[BiplanarTrial], output: Path) -> list[str]:
+    curves = {
+        "not corrected": fitted(trials, BiplanarSetup.DRAWN_ERROR),
+        "corrected": fitted(trials, BiplanarSetup.DRAWN_ERROR_CORRECTED),
+    }
+    drawn = []
+    if draw_errors(curves, output / ERROR_FIGURE):
+        drawn.append(f"![{ERROR_TITLE}]({ERROR_FIGURE})")
+    if draw_maps({"optimize": fitted(trials, BiplanarSetup.ANY_ANGLES)}, output / MAP_FIGURE):
+        drawn.append(f"![{MAP_TITLE}]({MAP_FIGURE})")
+    return ["## Angles", *drawn] if drawn else []
 
 
 def _table(setup: BiplanarSetup, trials: Sequence[BiplanarTrial]) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from DeepRegistrationLib.data.biplanar_shape_model import SHAPE_MODEL, read_shape_model
 from DeepRegistrationLib.data.femur_folder import ATLAS, CtPair, find_atlas, find_pairs, read_landmarks
 from DeepRegistrationLib.errors import Cancelled, RegistrationError
 from DeepRegistrationLib.evaluation.biplanar_cases import WRONG_DEG, BiplanarCase, make_biplanar_case
+from DeepRegistrationLib.evaluation.biplanar_measures import bone_figures
 from DeepRegistrationLib.evaluation.biplanar_report import write_biplanar_report
 from DeepRegistrationLib.evaluation.biplanar_trials import (
     BiplanarSetup,
@@ -19,8 +19,6 @@ from DeepRegistrationLib.evaluation.biplanar_trials import (
     BiplanarTrial,
 )
 from DeepRegistrationLib.evaluation.deformation_metrics import landmark_errors_mm
-from DeepRegistrationLib.evaluation.overlap_metrics import overlap
-from DeepRegistrationLib.evaluation.surface_metrics import surface_distance_mm
 from DeepRegistrationLib.evaluation.trials import TrialFile
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings, installed_atlas_folder
@@ -195,17 +193,10 @@ def _figures(
     """What is measured on the patient's own grid."""
     bone = result.segmentation.with_values((result.segmentation.values != 0).float())
     found = resample(bone, case.labels.geometry).values > 0.5
-    # the bone goes on where the CT of the patient ends; nobody knows how
-    found[: int(torch.nonzero(case.labels.values.flatten(1).any(1))[0])] = False
-    agreement = overlap(found, case.labels.values)
-    distance = surface_distance_mm(found, case.labels.values, case.labels.geometry)
     errors = landmark_errors_mm(landmarks, of_atlas, result.deformation) if landmarks and of_atlas else {}
     uncertainty = resample(result.uncertainty, case.labels.geometry).values[case.labels.values != 0]
     return {
-        "dice": agreement.dice,
-        "jaccard": agreement.jaccard,
-        "assd_mm": distance.average_mm,
-        "hausdorff_mm": distance.hausdorff_95_mm,
+        **bone_figures(found, case),
         "landmark_mm": float(np.mean(list(errors.values()))) if errors else float("nan"),
         "folded": result.jacobian.folded,
         "smallest_jacobian": result.jacobian.smallest,

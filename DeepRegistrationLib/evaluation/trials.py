@@ -107,7 +107,7 @@ class TrialFile(Generic[Row]):
         self._trials: dict[tuple, Row] = {}
         if path.exists():
             # the last line may have been cut short: it is done again, and must not stand before a new one
-            self._trials = {trial.key: trial for trial in _read(path, kind)}
+            self._trials = {trial.key: trial for trial in read_trials(path, kind)}
             self._write("w", self.trials)
 
     def __contains__(self, key: tuple) -> bool:
@@ -142,7 +142,7 @@ class TrialFile(Generic[Row]):
         """
         if not other.is_file():
             raise InputError(f"'{other}' does not exist. Name a folder in which this study wrote its trials.")
-        for trial in _read(other, self._kind):
+        for trial in read_trials(other, self._kind):
             if trial.key not in self:
                 self.add(trial)
 
@@ -166,7 +166,16 @@ def _rounded(trial: object) -> dict[str, object]:
     }
 
 
-def _read(path: Path, kind: type[Row]) -> list[Row]:
+def read_trials(path: Path, kind: type[Row]) -> list[Row]:
+    """Whole lines of a file of trials; the file is left as it is.
+
+    Args:
+        path: file of a study.
+        kind: class of its trials.
+
+    Raises:
+        InputError: it is not one of this study.
+    """
     kinds = {column.name: column.type for column in dataclasses.fields(kind)}
     with path.open(newline="", encoding="utf-8") as stream:
         lines = stream.read().splitlines(keepends=True)
