@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from DeepRegistrationLib.jobs.fetal_slice import FetalSliceSettings
 from DeepRegistrationSlicer.Choices import SliceChoice
+from DeepRegistrationSlicer.FetalSample import fetalSample, loadFetalSliceSample
 from DeepRegistrationSlicer.FetalSliceRequest import FetalSliceRequest
 from DeepRegistrationSlicer.Follower import FollowNews
 from DeepRegistrationSlicer.MrmlSlices import dimensionsOf, sliceAxis
@@ -19,6 +20,7 @@ from DeepRegistrationSlicer.PanelPage import PanelServices
 from DeepRegistrationSlicer.Parameters import FetalSliceParameters, RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultLoader import WantedNodes
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SampleButton import SampleButton
 from DeepRegistrationSlicer.SliceFollower import SliceFollower
 from DeepRegistrationSlicer.SliceInAtlasView import areShown, placeViews, showSliceInAtlas
 from DeepRegistrationSlicer.SliceSource import SliceSource
@@ -47,6 +49,12 @@ class PanelFetalSlice(PanelLivePage):
             "Show the slice in the atlas in 3D, and below it the slice beside the matching one of the atlas."
         )
         self.downloadButton = form.ui.downloadButton
+        self._sample = SampleButton(
+            form.ui.sampleButton,
+            services,
+            lambda: fetalSample(),
+            lambda parameters: loadFetalSliceSample(parameters.fetalSlice),
+        )
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen: an image of one slice, else the first."""
@@ -89,6 +97,8 @@ class PanelFetalSlice(PanelLivePage):
         """Shows the widgets that belong to the choices."""
         chosen = parameters.fetalSlice
         self._atlas.update(chosen.atlas, isDownloading)
+        isFree = not isDownloading and not self.isLive
+        self._sample.update(isFree and self._services.logic.job is None)
         count = _sliceCount(chosen.subject)
         setRowVisible(self._ui, "slices", count != 1)
         setRowVisible(self._ui, "number", count != 1 and chosen.slices == SliceChoice.NUMBER)
@@ -105,6 +115,11 @@ class PanelFetalSlice(PanelLivePage):
         source = _sourceOf(parameters.fetalSlice) if parameters is not None else None
         showSliceInAtlas(result, source.view if source is not None else None)
         self.goAlong(result)
+
+    def cleanup(self) -> None:
+        """The scene is closed, or the panel destroyed: hears of nodes no more."""
+        super().cleanup()
+        self._sample.cancel()
 
     def placeViews(self, result: ResultNodes) -> None:
         """The slice was moved in the atlas."""

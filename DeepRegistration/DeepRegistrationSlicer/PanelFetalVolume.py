@@ -6,12 +6,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.jobs.fetal_volume import FetalVolumeSettings
+from DeepRegistrationSlicer.FetalSample import fetalSample, loadFetalVolumeSample
 from DeepRegistrationSlicer.FetalVolumeRequest import FetalVolumeRequest, WantedNodes
 from DeepRegistrationSlicer.PanelAtlas import PanelAtlas
 from DeepRegistrationSlicer.PanelForms import PanelForm
 from DeepRegistrationSlicer.PanelPage import PanelPage, PanelServices
 from DeepRegistrationSlicer.Parameters import RegistrationParameters, atlasOf
 from DeepRegistrationSlicer.ResultNodes import ResultNodes
+from DeepRegistrationSlicer.SampleButton import SampleButton
 
 
 class PanelFetalVolume(PanelPage):
@@ -31,6 +33,12 @@ class PanelFetalVolume(PanelPage):
         self._atlas = PanelAtlas(form.ui)
         self.purpose = _("Lay the fetal brain into the atlas.")
         self.downloadButton = form.ui.downloadButton
+        self._sample = SampleButton(
+            form.ui.sampleButton,
+            services,
+            lambda: fetalSample(),
+            lambda parameters: loadFetalVolumeSample(parameters.fetalVolume),
+        )
 
     def preselect(self, parameters: RegistrationParameters) -> None:
         """Chooses what is obvious, where nothing is chosen."""
@@ -68,6 +76,7 @@ class PanelFetalVolume(PanelPage):
         """Shows the widgets that belong to the choices."""
         chosen = parameters.fetalVolume
         self._atlas.update(chosen.atlas, isDownloading)
+        self._sample.update(not isDownloading and self._services.logic.job is None)
         self._ui.measureSelector.enabled = self._ui.measureLabel.enabled = chosen.method.name == "AUTO"
 
     def show(self, result: ResultNodes) -> None:
@@ -75,3 +84,7 @@ class PanelFetalVolume(PanelPage):
         slicer.util.setSliceViewerLayers(
             background=result.subject, foreground=result.atlas, foregroundOpacity=0.0, fit=True
         )
+
+    def cleanup(self) -> None:
+        """The scene is closed, or the panel destroyed: hears of nodes no more."""
+        self._sample.cancel()

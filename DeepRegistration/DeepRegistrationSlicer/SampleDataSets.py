@@ -40,6 +40,7 @@ def registerSampleData() -> None:
     logic.registerCustomSampleDataSource(
         category=CATEGORY,
         sampleName=_("Femur, two radiographs"),
+        thumbnailFileName=str(_ICONS / "femur-radiographs.png"),
         customDownloader=loadFemurImages,
         **{name: [] for name in lists},
     )
