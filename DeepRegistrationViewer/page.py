@@ -64,8 +64,13 @@ class ResultPage(TrameApp):
         """What the slice views show fills them; those that look at an image are aimed at it again."""
         for view in self._slices:
             view.fit_view_to_content()
+        self._aim()
+
+    def _aim(self) -> None:
         self._scene.show()
         self._mix()
+        # nothing else tells the page, after the size of a view has changed, where its slider stands now
+        self.state.flush()
 
     def _mix(self, **_: object) -> None:
         for view in self._slices:
@@ -73,8 +78,7 @@ class ResultPage(TrameApp):
 
     def _put(self, **_: object) -> None:
         self._scene.put(self.state.place == _AFTER)
-        self._scene.show()
-        self._mix()
+        self._aim()
 
     def _show_labels(self, **_: object) -> None:
         self._scene.show_labels(self.state.are_labels_shown)

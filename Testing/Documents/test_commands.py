@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from DeepRegistrationLib.data.phantom_cases import PHANTOM_KINDS, write_phantom_
 from DeepRegistrationLib.jobs.job import ExitCode, JobKind
 from Testing.Documents.commands import DOCUMENTS, PROGRAMS, ROOT, Command, commands_of
 
+SAMPLES = ROOT / "DeepRegistration" / "Resources" / "Samples"
 COMMANDS = [command for path in DOCUMENTS for command in commands_of(path)]
 OURS = [command for command in COMMANDS if command.program == "deepregistration"]
 # words in capitals stand for something of the reader's
@@ -156,14 +158,19 @@ def prepare(folder: Path) -> Path:
     write_nifti(stack, folder / "stack.nii.gz")
     write_nifti(mask.with_values(mask.values.to(torch.uint8)), folder / "mask.nii.gz")
     write_nifti(read_volume(folder / "ct.nrrd"), folder / "ct.nii.gz")
+    for number, name in enumerate(("front", "side"), 1):
+        for kind, copy in (("radiograph", name), ("mask", f"{name}_bone")):
+            image = sitk.ReadImage(str(SAMPLES / f"femur_{kind}{number}.nrrd"))
+            sitk.WriteImage(sitk.Cast(image[:, :, 0], sitk.sitkUInt16), str(folder / f"{copy}.png"))
+        shutil.copyfile(SAMPLES / f"femur_camera{number}.json", folder / f"{name}.json")
     return folder / "atlas"
 
 
-def lines_of_the_read_me(*names: str) -> list[Command]:
-    """Lines that run these commands here, one after the other."""
+def lines_of(document: str, *names: str) -> list[Command]:
+    """Lines of a document that run these commands here, one after the other."""
     return [
         command
-        for command in commands_of(ROOT / "README.md")
+        for command in commands_of(ROOT / document)
         if command.isLine
         and command.words[1:2]
         and command.words[1] in names
@@ -177,6 +184,7 @@ def lines_of_the_read_me(*names: str) -> list[Command]:
         ("us-angles",),
         pytest.param(("fetal-volume", "fetal-slice"), marks=pytest.mark.slow),
         pytest.param(("simulate-xray", "xray-ct"), marks=pytest.mark.slow),
+        pytest.param(("biplanar",), marks=pytest.mark.slow),
         pytest.param(("batch",), marks=pytest.mark.slow),
     ],
     ids=", ".join,
@@ -186,9 +194,18 @@ def test_the_jobs_of_the_read_me_run_as_they_stand_there(run, tmp_path, monkeypa
 
     atlas = prepare(tmp_path)
     monkeypatch.setattr(fetal, "installed_atlas_folder", lambda: atlas)
-    commands = lines_of_the_read_me(*names)
+    commands = lines_of("README.md", *names)
     assert {command.words[1] for command in commands} == set(names)
     for command in commands:
         code, said = run(command)
         assert code in (ExitCode.DONE, ExitCode.NOT_TRUSTED), f"{command}\n{said}"
         assert "Result" in said or "Summary" in said or "camera.json" in said
+
+
+@pytest.mark.slow
+def test_the_first_registration_of_the_developer_guide_runs_as_it_stands_there(run):
+    commands = lines_of("docs/developer-guide.md", "data", "fetal-volume")
+    assert [command.words[1] for command in commands] == ["data", "fetal-volume"]
+    for command in commands:
+        code, said = run(command)
+        assert code == ExitCode.DONE, f"{command}\n{said}"

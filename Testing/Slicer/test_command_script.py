@@ -1,9 +1,11 @@
 """The program run from a Slicer without a window, by its script; here on slicer-core."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
+from DeepRegistrationSlicer.Choices import JobChoice
 
 from Testing.Slicer.conftest import ROOT
 
@@ -35,12 +37,29 @@ def test_the_exit_code_and_the_sentence_are_those_of_the_program(words, code, te
     assert "Traceback" not in said.stderr
 
 
-def test_a_batch_runs_from_the_script(a_phantom, tmp_path):
-    table = a_phantom / "cases.csv"
-    header = "case,moving,mask,atlas-dir,gestational-age,method"
-    row = "one,subject.nii.gz,mask.nii.gz,atlas,28,bank"
-    table.write_text(f"{header}\n{row}\n", "utf-8")
-    said = run("--", "batch", table, "--workflow", "fetal-volume", "--output", tmp_path / "out")
+# kind of the job -> columns of the table, a case of its phantom, the transform that comes of it
+BATCHES = {
+    JobChoice.FETAL_VOLUME: (
+        "case,moving,mask,atlas-dir,gestational-age,method",
+        "one,brain.nii.gz,mask.nii.gz,atlas,28,bank",
+        "transform.tfm",
+    ),
+    JobChoice.BIPLANAR: (
+        "case,ap,lateral,geometry,mask,atlas-dir,method",
+        "one,xray1.nrrd,xray2.nrrd,camera1.json;camera2.json,mask1.nrrd;mask2.nrrd,atlas,sdm",
+        "transform.h5",
+    ),
+}
+
+
+@pytest.mark.parametrize("job", BATCHES, ids=lambda job: job.value)
+def test_a_batch_runs_from_the_script(phantoms, tmp_path, job):
+    columns, case, transform = BATCHES[job]
+    folder = tmp_path / "cases"
+    shutil.copytree(phantoms(job.value), folder)
+    (folder / "cases.csv").write_text(f"{columns}\n{case}\n", "utf-8")
+    words = ("batch", folder / "cases.csv", "--workflow", job.value, "--output", tmp_path / "out")
+    said = run("--", *words, folder=tmp_path)
     assert said.returncode in (0, 4), said.stderr
-    assert (tmp_path / "out" / "one" / "transform.tfm").is_file()
+    assert (tmp_path / "out" / "one" / transform).is_file()
     assert (tmp_path / "out" / "summary.html").is_file()
