@@ -19,11 +19,9 @@ from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 
 _SHARED_MM = 30.0
 """Over which bones differ from all shapes of a model: a person's shaft is thicker, a neck longer [mm]."""
-_DIRECTION, _ABOUT_BEAM = 3.0, 0.1
-"""Factors on the uncertainty of a view's turn, across its beam and about it. A wrong direction and a shear of
-the bone change the radiographs alike, and shape models allow shears freely: with 1 a third of an error of 5
-degrees was found on the validation subject, with 3 nearly all. A turn about the beam is the bone's own as far
-as the other view can tell: two free turns would take it for one another."""
+_ABOUT_BEAM = 0.1
+"""Factor on the uncertainty of a turn of a view about its beam: it is the bone's own as far as the other view
+can tell, and two free turns would be taken for one another."""
 _SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
@@ -211,6 +209,6 @@ class AtlasMap:
         axis = own[:3]
         if self.beams is not None:
             beam = torch.from_numpy(np.array(self.beams[view], dtype=np.float64))
-            axis = _DIRECTION * axis + (_ABOUT_BEAM - _DIRECTION) * (axis @ beam) * beam
+            axis = axis + (_ABOUT_BEAM - 1) * (axis @ beam) * beam
         turn = matrix_from_rotation_vector(np.radians(self.spread.view_deg) * axis)
         return rigid_matrix(turn, middle - turn @ middle + self.spread.view_mm * own[3:])
