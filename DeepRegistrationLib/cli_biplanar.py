@@ -69,8 +69,9 @@ def biplanar(
     method: Annotated[
         BiplanarMethod,
         typer.Option(
-            help="auto: the network, refined; without weights as optimize. optimize: pose, proportions and "
-            "shape from the radiographs. sdm: the statistical model alone. network: the paper's answer."
+            help="auto: as optimize, with the network's pose as a further start where it may be asked. "
+            "optimize: pose, proportions and shape from the radiographs. sdm: the statistical model alone. "
+            "network: the paper's answer, for the program's femur and two masked views from front and side."
         ),
     ] = BiplanarMethod.AUTO,
     search_rotation: SearchRotationOption = BiplanarSettings.search_rotation_deg,

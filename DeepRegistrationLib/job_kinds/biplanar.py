@@ -22,7 +22,7 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.images.write import write_nrrd
 from DeepRegistrationLib.job_kinds.radiographs import radiographs_used, read_radiographs
 from DeepRegistrationLib.job_kinds.steps import Case, JobSteps
-from DeepRegistrationLib.jobs.biplanar import BiplanarFiles
+from DeepRegistrationLib.jobs.biplanar import BiplanarFiles, installed_atlas_folder
 from DeepRegistrationLib.jobs.checks import of_view
 from DeepRegistrationLib.jobs.job import Job
 from DeepRegistrationLib.report.biplanar_sections import biplanar_sections
@@ -65,6 +65,7 @@ def _read(job: Job, advance: Callable[[float], None]) -> Case:
         None if model is None else read_shape_model(model),
         start,
         _segments(labels, is_femur=(pair.ct.parent / TABLE).is_file()),
+        atlas_of_networks=files.atlas is None and files.folder == installed_atlas_folder(),
     )
     used = _files_used(files, pair, model)
     return Case(inputs, lambda result: used, notes)

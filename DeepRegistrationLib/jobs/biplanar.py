@@ -17,13 +17,13 @@ class BiplanarMethod(StrEnum):
     """How the atlas is bent."""
 
     AUTO = "auto"
-    """The network, refined; without its weights the same as `optimize`. The default."""
+    """As `optimize`, with the network's pose as a further start where it may be asked. The default."""
     OPTIMIZE = "optimize"
     """Pose, proportions, modes of shape and what goes beyond them; needs no network."""
     SDM = "sdm"
     """The statistical deformation model alone: pose, proportions and modes of shape."""
     NETWORK = "network"
-    """Method of the paper: the answer of the network, not refined."""
+    """Method of the paper: the answer of the network, not refined; for what it was trained for only."""
 
 
 @dataclass(frozen=True)

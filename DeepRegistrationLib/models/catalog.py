@@ -33,6 +33,7 @@ class Network(StrEnum):
     CONTRAST_GENERATOR = "contrast-generator"
     XRAY_DEEP_NET = "xray-deep-net"
     US_ANGLE_NET = "us-angle-net"
+    BIPLANAR_NET = "biplanar-net"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import nn
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.models.catalog import Network
+from DeepRegistrationLib.networks.biplanar_net import BiplanarNet
 from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.networks.correction_net import CorrectionNet
 from DeepRegistrationLib.networks.pose_net import PoseNet
@@ -40,6 +41,7 @@ NETWORKS = {
     Network.CONTRAST_GENERATOR: NetworkKind(ContrastGenerator, channels=1, dimensions=2),
     Network.US_ANGLE_NET: NetworkKind(UsAngleNet, channels=2, dimensions=2),
     Network.XRAY_DEEP_NET: NetworkKind(XrayDeepNet, channels=1, dimensions=3, answer=XrayDeepNet.of_shadows),
+    Network.BIPLANAR_NET: NetworkKind(BiplanarNet, channels=1, dimensions=3, answer=BiplanarNet.of_volumes),
 }
 
 

@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from DeepRegistrationLib.geometry.c_arm import CArm
+from DeepRegistrationLib.geometry.detector_rays import rays_of_cameras
 from DeepRegistrationLib.geometry.velocity_field import flow
+from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.networks.biplanar_affine_net import AffineEstimate, BiplanarAffineNet
 from DeepRegistrationLib.networks.biplanar_local_net import BiplanarLocalNet
 from DeepRegistrationLib.networks.biplanar_views import (
@@ -57,6 +62,8 @@ class BiplanarNet(nn.Module):
         one_decoder: one decoder for both views.
         inverse_projection: bring the features into the patient's space.
         squarings: of the integration; the step is 2^-n of the whole.
+        view_deg: what it was trained for: by how much views were turned from front and side, either way
+            [degrees]. It computes the same; who asks it has to know.
     """
 
     def __init__(
@@ -67,8 +74,10 @@ class BiplanarNet(nn.Module):
         one_decoder: bool = False,
         inverse_projection: bool = True,
         squarings: int = 6,
+        view_deg: float = 0.0,
     ) -> None:
         super().__init__()
+        self.view_deg = view_deg
         size = biplanar_size(size)
         self.affine = BiplanarAffineNet(size, together)
         self.local = BiplanarLocalNet(size, skips, one_decoder, inverse_projection)
@@ -85,3 +94,28 @@ class BiplanarNet(nn.Module):
             displacement = flow(velocity.to(atlas.dtype), views.geometry, self.squarings)
         warped = warp_volumes(atlas, views.geometry, affine.atlas_from_patient, displacement)
         return BiplanarEstimate(affine, velocity, displacement, after_affine, warped)
+
+    def of_volumes(self, volumes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Seven numbers and displacements for volumes whose mirror images are to be found.
+
+        Copies of a network are compared by them.
+
+        Args:
+            volumes: (B, 1, n, n, n).
+
+        Returns:
+            (B, 7) and (B, K, J, I, 3).
+        """
+        size = self.affine.size
+        atlas = 0.02 * F.interpolate(volumes, size.volume_shape_kji).clamp(min=0)
+        grid = VolumeGeometry(size.volume_shape_kji, np.diag([*size.spacing_mm, 1.0]))
+        rows, columns = size.image_shape_px
+        pixel_mm = float(grid.extent_mm.max()) / rows
+        cameras = [
+            CArm(1000, 925, angle, 0, (pixel_mm, pixel_mm), (columns, rows)).camera(grid.centre_ras)
+            for angle in (0, 90)
+        ]
+        rays = (rays_of_cameras([camera] * len(volumes)).to(volumes.device) for camera in cameras)
+        views = BiplanarViews(grid, tuple(rays))
+        estimate = self(torch.cat(views.project(atlas.flip(-1)), 1), atlas, views)
+        return estimate.affine.numbers, estimate.displacement

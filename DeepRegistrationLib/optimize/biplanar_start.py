@@ -34,6 +34,7 @@ def find_start(
     count: int,
     seed: int,
     watch: Callable[[float], None] = lambda fraction: None,
+    further: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """The best rigid pose of the atlas among several starts.
 
@@ -50,6 +51,7 @@ def find_start(
         count: number of starts.
         seed: of the starts.
         watch: told the fraction done; raises to stop.
+        further: (4, 4) each; more starts, rigid.
 
     Returns:
         (4, 4) float64; world from atlas, rigid.
@@ -71,7 +73,8 @@ def find_start(
         torch.from_numpy(np.asarray(centre_ras, dtype=np.float64)),
         ProjectionSettings(step_mm=float(geometry.spacing_mm.min())),
     )
-    starts = _starts(world_from_atlas, centre_ras, turn_deg, shift_mm, count, seed)
+    drawn = _starts(world_from_atlas, centre_ras, turn_deg, shift_mm, count, seed)
+    starts = torch.cat([drawn, *(torch.from_numpy(pose)[None] for pose in further)])
     found = refine_poses(starts, level, _SETTINGS, lambda fraction, similarity, pose: watch(fraction))
     return found.poses[int(found.fit.similarity.argmax())].numpy()
 

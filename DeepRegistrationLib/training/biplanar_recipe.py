@@ -75,7 +75,7 @@ class BiplanarNetRecipe(BiplanarRecipe):
 
     def network_settings(self) -> Mapping[str, object]:
         """Arguments of `BiplanarNet`."""
-        return {"size": asdict(self.size), **self._switches()}
+        return {"size": asdict(self.size), **self._switches(), "view_deg": self.synthesis.view_deg}
 
     def loss(self, network: Callable, batch: BiplanarBatch, epoch: int) -> Loss:
         """Loss of the paper, and the terms that have a weight.

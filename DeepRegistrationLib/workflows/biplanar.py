@@ -84,6 +84,7 @@ def register(
         confidence=judge(evidence),
         warnings=(*found.notes, *_warnings(inputs, atlas, settings)),
         seconds=stages.seconds,
+        models=found.models,
         settings={
             "method": str(settings.method),
             "search_rotation_deg": settings.search_rotation_deg,

@@ -11,8 +11,9 @@ from DeepRegistrationLib.data.biplanar_shape_model import FLOW_MM, control_grid
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings
+from DeepRegistrationLib.models.catalog import ModelStamp
 from DeepRegistrationLib.optimize.biplanar_fit import BiplanarFit, FitLevel, FitStage, fit_atlas
-from DeepRegistrationLib.optimize.biplanar_objective import BiplanarTarget, BiplanarWeights
+from DeepRegistrationLib.optimize.biplanar_objective import BiplanarObjective, BiplanarTarget, BiplanarWeights
 from DeepRegistrationLib.optimize.biplanar_start import find_start
 from DeepRegistrationLib.optimize.deformation_model import (
     AtlasMap,
@@ -20,6 +21,14 @@ from DeepRegistrationLib.optimize.deformation_model import (
     DeformationNumbers,
     Spread,
     free_model,
+)
+from DeepRegistrationLib.workflows.biplanar_network import (
+    BIPLANAR_NET,
+    NetworkMap,
+    NetworkUnsuitedError,
+    as_numbers,
+    ask_network,
+    is_network_installed,
 )
 from DeepRegistrationLib.workflows.biplanar_result import BiplanarInputs
 from DeepRegistrationLib.workflows.biplanar_targets import make_target, proposed_shadow, shadow_of_ends
@@ -33,10 +42,15 @@ _LOCAL_MM, _BROAD_MM = 3.0, 3.0
 control points within some cm share [mm]. Set on the validation subject, whose femur no mode has seen."""
 
 _NO_WEIGHTS = (
-    "The method '{}' needs the network biplanar-net, whose weights are not installed. Choose auto or "
-    "optimize, which need none."
+    f"The method '{BiplanarMethod.NETWORK}' needs the network {BIPLANAR_NET}, whose weights are not "
+    "installed. Choose auto or optimize, which need none."
 )
-_WITHOUT_NETWORK = "The network biplanar-net is not installed: the shape was found without it."
+_UNSUITED = (
+    f"The network {BIPLANAR_NET} cannot be asked about these images: {{}}. Choose auto or optimize, which "
+    "take any."
+)
+_WITHOUT_NETWORK = f"The network {BIPLANAR_NET} is not installed: the shape was found without it."
+_NOT_ASKED = f"The network {BIPLANAR_NET} was not asked, because {{}}: the shape was found without it."
 
 Advance = Callable[[float, str, np.ndarray | None], None]
 """Told the fraction done, the stage and the pose so far (world from atlas); raises to stop."""
@@ -53,6 +67,7 @@ class FoundShape:
         shadows: (rows, columns) bool for each view; given or proposed.
         notes: sentences for the user.
         history: stage -> similarity for each iteration.
+        models: networks that took part.
     """
 
     fit: BiplanarFit
@@ -61,6 +76,7 @@ class FoundShape:
     shadows: tuple[torch.Tensor, ...]
     notes: tuple[str, ...] = ()
     history: dict[str, list[float]] = field(default_factory=dict)
+    models: tuple[ModelStamp, ...] = ()
 
 
 def find_shape(
@@ -80,8 +96,9 @@ def find_shape(
         advance: follows and can stop.
     """
     if settings.method is BiplanarMethod.NETWORK:
-        raise InputError(_NO_WEIGHTS.format(settings.method))
-    model, notes = _model(inputs, atlas, settings)
+        return _answered(inputs, atlas, settings, device)
+    proposed, notes = _proposed(inputs, settings, device)
+    model, about_model = _model(inputs, atlas, settings)
     grids = [atlas.grid(_COARSE_MM), atlas.grid(_FINE_MM)]
     channels = [atlas.channels(grid, device) for grid in grids]
     shadows = _shadows(inputs, atlas, inputs.start)
@@ -97,6 +114,7 @@ def find_shape(
         _STARTS,
         settings.seed,
         lambda fraction: advance(fraction, START, None),
+        [answer.world_from_atlas(inputs.start, atlas.centre_ras) for answer in proposed],
     )
     shadows = _shadows(inputs, atlas, start)
     levels = [
@@ -104,9 +122,52 @@ def find_shape(
         for channel, grid, pixels in zip(channels, grids, (_COARSE_PX, _FINE_PX), strict=True)
     ]
     beams = np.stack([radiograph.camera.viewing_direction for radiograph in inputs.radiographs])
-    bent = AtlasMap(model, np.linalg.inv(start), atlas.centre_ras, _spread(model, settings), beams)
+    bent = AtlasMap(model, np.linalg.inv(start), atlas.centre_ras, _spread(settings), beams)
     fit = _fitted(levels, atlas.grid(FLOW_MM, border=1), bent, settings, advance)
-    return FoundShape(fit, bent, start, shadows, notes, fit.history)
+    models = tuple(answer.stamp for answer in proposed)
+    return FoundShape(fit, bent, start, shadows, (*notes, *about_model), fit.history, models)
+
+
+def _proposed(
+    inputs: BiplanarInputs, settings: BiplanarSettings, device: torch.device
+) -> tuple[list[NetworkMap], tuple[str, ...]]:
+    """The network's answer where `auto` may ask it, and why not where it may not."""
+    if settings.method is not BiplanarMethod.AUTO:
+        return [], ()
+    if not is_network_installed():
+        return [], (_WITHOUT_NETWORK,)
+    try:
+        return [ask_network(inputs, device)], ()
+    except NetworkUnsuitedError as err:
+        return [], (_NOT_ASKED.format(err),)
+
+
+def _answered(
+    inputs: BiplanarInputs, atlas: BendableAtlas, settings: BiplanarSettings, device: torch.device
+) -> FoundShape:
+    """The network's answer as it is, with what products and confidence need to know of the radiographs."""
+    if not is_network_installed():
+        raise InputError(_NO_WEIGHTS)
+    try:
+        answer = ask_network(inputs, device)
+    except NetworkUnsuitedError as err:
+        raise InputError(_UNSUITED.format(err)) from err
+    spread = _spread(settings)
+    bent, numbers = as_numbers(answer, atlas, inputs.model, inputs.start, spread)
+    shadows = _shadows(inputs, atlas, inputs.start)
+    grid = atlas.grid(_FINE_MM)
+    targets = _targets(
+        inputs,
+        atlas,
+        answer.world_from_atlas(inputs.start, atlas.centre_ras),
+        shadows,
+        _FINE_PX,
+    )
+    flow_grid = atlas.grid(FLOW_MM, border=1)
+    weights = BiplanarWeights()
+    objective = BiplanarObjective(atlas.channels(grid, device), grid, flow_grid, bent, targets, weights)
+    fit = BiplanarFit(numbers, objective)
+    return FoundShape(fit, bent, inputs.start, shadows, models=(answer.stamp,))
 
 
 def _fitted(
@@ -137,7 +198,7 @@ def _model(
     inputs: BiplanarInputs, atlas: BendableAtlas, settings: BiplanarSettings
 ) -> tuple[DeformationModel, tuple[str, ...]]:
     """The shape model; one that knows smoothness only where none was given."""
-    notes = (_WITHOUT_NETWORK,) if settings.method is BiplanarMethod.AUTO else ()
+    notes: tuple[str, ...] = ()
     if inputs.model is None:
         if settings.method is BiplanarMethod.SDM:
             notes = (
@@ -148,7 +209,7 @@ def _model(
     return replace(inputs.model, local_mm=_LOCAL_MM, broad_mm=_BROAD_MM), notes
 
 
-def _spread(model: DeformationModel, settings: BiplanarSettings) -> Spread:
+def _spread(settings: BiplanarSettings) -> Spread:
     return Spread(
         settings.search_rotation_deg,
         settings.search_translation_mm,

@@ -29,6 +29,7 @@ class BiplanarInputs:
         model: how shapes differ from this atlas; None if that is not known.
         start: (4, 4) float64; start pose, world RAS from atlas RAS, rigid [mm].
         segments: names and colours of the labels.
+        atlas_of_networks: the atlas is the one that the networks were trained to bend.
     """
 
     ct: Volume
@@ -38,6 +39,7 @@ class BiplanarInputs:
     model: DeformationModel | None = None
     start: np.ndarray = field(default_factory=lambda: np.eye(4))
     segments: tuple[Segment, ...] = ()
+    atlas_of_networks: bool = False
 
     def __post_init__(self) -> None:
         if len(self.radiographs) < 2 or len(self.shadows) != len(self.radiographs):

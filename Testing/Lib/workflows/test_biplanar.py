@@ -119,8 +119,3 @@ def test_an_atlas_that_no_radiograph_shows_is_refused(a_case):
     moved = type(inputs)(inputs.ct, inputs.labels, inputs.radiographs, inputs.shadows, None, away)
     with pytest.raises(InputError, match=r"shows \d+ % of the atlas"):
         register(moved, SETTINGS)
-
-
-def test_the_network_is_asked_for_only_where_it_is_installed(a_case):
-    with pytest.raises(InputError, match="weights are not installed"):
-        register(a_case.inputs(), BiplanarSettings(method=BiplanarMethod.NETWORK, device=Device.CPU))
