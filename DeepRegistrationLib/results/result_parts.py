@@ -26,8 +26,8 @@ class ResultParts:
     """
 
     title: str
-    files: Mapping[str, WriteFile]
-    draw: Callable[[Callable[[], object]], list[Picture]]
+    files: Mapping[str, WriteFile] = field(default_factory=dict)
+    draw: Callable[[Callable[[], object]], list[Picture]] = lambda keep_going: []
     entries: Mapping[str, object] = field(default_factory=dict)
     sections: Callable[[Mapping[str, object]], list[str]] = lambda content: []
     segments: tuple[Segment, ...] = ()
