@@ -1,15 +1,32 @@
 """Command line of the study of an atlas bent to two radiographs."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from DeepRegistrationLib.cli_options import DeviceOption, QuietOption, run_study
+from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarStudyMethod
 from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Report
+
+
+class TrainedSize(StrEnum):
+    """Sizes of the biplanar network."""
+
+    PAPER = "paper"
+    LAPTOP = "laptop"
+
+
+class TrainedPrecision(StrEnum):
+    """Precisions of a training, as lightning calls them."""
+
+    FLOAT32 = "32-true"
+    BFLOAT16 = "bf16-mixed"
 
 
 def evaluate_biplanar(
@@ -133,3 +150,37 @@ def evaluate_biplanar_wrist(
         return run_biplanar_wrist_study(data, output, device=device, seed=seed, report=keep_going)
 
     run_study(run, output, quiet)
+
+
+def benchmark_biplanar_memory(
+    size: Annotated[
+        list[TrainedSize] | None, typer.Option(help="Size of the network; repeat for both. Default: paper.")
+    ] = None,
+    precision: Annotated[
+        list[TrainedPrecision] | None, typer.Option(help="Of the training; repeat. Default: 32-true.")
+    ] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Also with `recompute = true` of the training's settings.")
+    ] = False,
+    limit_gb: Annotated[
+        float, typer.Option(help="Stop a step that takes more memory on the CPU [GB]; 0: none.", min=0)
+    ] = 0.0,
+    output: Annotated[Path, typer.Option(help="Folder for biplanar_memory.md.")] = Path("output/benchmark"),
+    device: DeviceOption = Device.AUTO,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the memory of one training step of the biplanar network, batch of one [GB]."""
+
+    def work(keep_going: Report) -> int:
+        from DeepRegistrationLib.evaluation import biplanar_memory as memory
+
+        cases = tuple(
+            memory.MemoryCase(str(one), str(digits), again, device, limit_gb)
+            for one in size or [TrainedSize.PAPER]
+            for digits in precision or [TrainedPrecision.FLOAT32]
+            for again in ([False, True] if recompute else [False])
+        )
+        say(memory.benchmark_biplanar_memory(cases, output, keep_going).read_text(encoding="utf-8"))
+        return ExitCode.DONE
+
+    raise typer.Exit(run_to_exit_code(work, quiet))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from DeepRegistrationLib.cli_biplanar_study import (
+    benchmark_biplanar_memory,
     evaluate_biplanar,
     evaluate_biplanar_networks,
     evaluate_biplanar_wrist,
@@ -71,6 +72,7 @@ def benchmark() -> None:
 
 
 benchmark_app.command("us")(benchmark_us)
+benchmark_app.command("biplanar-memory")(benchmark_biplanar_memory)
 
 
 @evaluate_app.command("fetal-volume")
