@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import ctk
+import qt
 from slicer.i18n import tr as _
 
 from DeepRegistrationLib.errors import RegistrationError
@@ -21,6 +22,7 @@ from DeepRegistrationSlicer.XrayGeometry import (
 from DeepRegistrationSlicer.XrayParameters import RadiographParameters
 
 _ANGLES = ("primaryAngle", "secondaryAngle")
+_DRAWING = Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "c-arm.png"
 
 
 class PanelRadiograph:
@@ -37,6 +39,7 @@ class PanelRadiograph:
         ui.radiographCollapsibleButton.text = title
         ui.radiographCollapsibleButton.collapsed = isCollapsed
         ui.fileSelector.filters = ctk.ctkPathLineEdit.Files
+        ui.drawingLabel.setPixmap(qt.QPixmap(str(_DRAWING)))
 
     def update(self, chosen: RadiographParameters) -> None:
         """Shows the widgets that belong to the choices."""
@@ -56,6 +59,8 @@ class PanelRadiograph:
             isAsked = not isFile or (name == "sourceToDetector" and needsDistance)
             setRowVisible(self._ui, name, isChosen and isAsked)
             self._showTold(name, None if isFile else getattr(told, name))
+        isMissing = not isFile and bool(source.entered.completedBy(told).missing())
+        self._ui.drawingLabel.visible = isChosen and isMissing
         self._ui.geometryText.visible = isChosen
         self._ui.geometryText.text = _fileInWords(source) if isFile else _numbersInWords(source, told)
 

@@ -96,7 +96,11 @@ def test_what_is_missing_is_asked_for_in_its_own_field(nodes, an_empty_tab):
     assert tab.first.primaryAngleSpinBox.text == "missing"
     assert "Missing:</b> distance from source to detector (mm)" in tab.first.geometryText.text
     assert not tab.ui.registerButton.enabled
+    # beside the fields, what they mean
+    assert isShown(tab.first.drawingLabel)
+    assert not tab.first.drawingLabel.pixmap.isNull()
     tab.enter(tab.first, NUMBERS[0])
+    assert not isShown(tab.first.drawingLabel)
     assert "Missing" not in tab.first.geometryText.text
     assert "Entered:</b> distance from source to detector 1020 mm" in tab.first.geometryText.text
     assert tab.ui.registerButton.enabled
