@@ -13,8 +13,8 @@ from DeepRegistrationSlicer.SampleNodes import loadedSample
 FETAL_BRAIN = "fetal-brain"
 """Name of the brain in the library's catalogue of samples."""
 
-# through the middle of the brain
-_SLICE = 37
+# through the middle of the brain; the week that the tab for volumes finds, so that the slice takes seconds
+_SLICE, _WEEKS = 37, 23.0
 
 
 def fetalSample() -> Sample:
@@ -53,6 +53,7 @@ def loadFetalSliceSample(chosen: FetalSliceParameters) -> None:
     chosen.subject, chosen.mask = _brain(), None
     chosen.slices, chosen.number = SliceChoice.NUMBER, _SLICE
     _chooseAtlas(chosen.atlas)
+    chosen.atlas.gestationalAge = _WEEKS
 
 
 def _brain() -> slicer.vtkMRMLScalarVolumeNode:

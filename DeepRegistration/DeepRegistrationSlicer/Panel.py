@@ -16,6 +16,7 @@ from DeepRegistrationLib.sample_data import FETAL_ATLAS, catalogue
 from DeepRegistrationSlicer import PanelConnectors  # noqa: F401 - its import registers the connectors
 from DeepRegistrationSlicer.Choices import JobChoice
 from DeepRegistrationSlicer.Dependencies import installDependencies
+from DeepRegistrationSlicer.NetworkList import showNetworks
 from DeepRegistrationSlicer.PanelBiplanar import PanelBiplanar
 from DeepRegistrationSlicer.PanelCost import PanelCost, Way
 from DeepRegistrationSlicer.PanelFetalSlice import PanelFetalSlice
@@ -94,6 +95,7 @@ class Panel(VTKObservationMixin):
         orderTabKey(ui.jobTabs.parentWidget())
         ui.registerButton.clicked.connect(self.onRegisterButton)
         ui.viewButton.clicked.connect(self.onViewButton)
+        ui.networksButton.clicked.connect(self.onNetworksButton)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
@@ -180,6 +182,13 @@ class Panel(VTKObservationMixin):
     def onViewButton(self) -> None:
         """Shows the result in the views of its job."""
         self.page.show(self._result.nodes)
+
+    def onNetworksButton(self) -> None:
+        """Tells which trained networks there are."""
+        try:
+            showNetworks()
+        except RegistrationError as err:
+            self._progress.end(str(err), Tone.PROBLEM)
 
     def onDownloadButton(self) -> None:
         """Downloads the atlas, or stops doing so."""
