@@ -26,7 +26,9 @@ from DeepRegistrationLib.workflows.biplanar_network import (
     BIPLANAR_NET,
     NetworkMap,
     NetworkUnsuitedError,
+    agrees,
     as_numbers,
+    as_prior,
     ask_network,
     is_network_installed,
 )
@@ -50,6 +52,10 @@ _UNSUITED = (
     "take any."
 )
 _WITHOUT_NETWORK = f"The network {BIPLANAR_NET} is not installed: the shape was found without it."
+_ELSEWHERE = (
+    f"The network {BIPLANAR_NET} saw the bone in another place than the search did: the shape was found "
+    "without it."
+)
 _NOT_ASKED = f"The network {BIPLANAR_NET} was not asked, because {{}}: the shape was found without it."
 
 Advance = Callable[[float, str, np.ndarray | None], None]
@@ -97,7 +103,7 @@ def find_shape(
     """
     if settings.method is BiplanarMethod.NETWORK:
         return _answered(inputs, atlas, settings, device)
-    proposed, notes = _proposed(inputs, settings, device)
+    answer, notes = _proposed(inputs, settings, device)
     model, about_model = _model(inputs, atlas, settings)
     grids = [atlas.grid(_COARSE_MM), atlas.grid(_FINE_MM)]
     channels = [atlas.channels(grid, device) for grid in grids]
@@ -114,8 +120,13 @@ def find_shape(
         _STARTS,
         settings.seed,
         lambda fraction: advance(fraction, START, None),
-        [answer.world_from_atlas(inputs.start, atlas.centre_ras) for answer in proposed],
+        () if answer is None else [answer.world_from_atlas(inputs.start, atlas.centre_ras)],
     )
+    if answer is not None and not agrees(answer, start, inputs.start, atlas.centre_ras):
+        answer, notes = None, (*notes, _ELSEWHERE)
+    if answer is not None:
+        start = answer.world_from_atlas(inputs.start, atlas.centre_ras)
+        model = as_prior(answer, atlas, model)
     shadows = _shadows(inputs, atlas, start)
     levels = [
         FitLevel(channel, grid, _targets(inputs, atlas, start, shadows, pixels))
@@ -124,22 +135,22 @@ def find_shape(
     beams = np.stack([radiograph.camera.viewing_direction for radiograph in inputs.radiographs])
     bent = AtlasMap(model, np.linalg.inv(start), atlas.centre_ras, _spread(settings), beams)
     fit = _fitted(levels, atlas.grid(FLOW_MM, border=1), bent, settings, advance)
-    models = tuple(answer.stamp for answer in proposed)
+    models = () if answer is None else (answer.stamp,)
     return FoundShape(fit, bent, start, shadows, (*notes, *about_model), fit.history, models)
 
 
 def _proposed(
     inputs: BiplanarInputs, settings: BiplanarSettings, device: torch.device
-) -> tuple[list[NetworkMap], tuple[str, ...]]:
+) -> tuple[NetworkMap | None, tuple[str, ...]]:
     """The network's answer where `auto` may ask it, and why not where it may not."""
     if settings.method is not BiplanarMethod.AUTO:
-        return [], ()
+        return None, ()
     if not is_network_installed():
-        return [], (_WITHOUT_NETWORK,)
+        return None, (_WITHOUT_NETWORK,)
     try:
-        return [ask_network(inputs, device)], ()
+        return ask_network(inputs, device), ()
     except NetworkUnsuitedError as err:
-        return [], (_NOT_ASKED.format(err),)
+        return None, (_NOT_ASKED.format(err),)
 
 
 def _answered(

@@ -7,6 +7,7 @@ import torch
 from scipy.ndimage import spline_filter
 
 from DeepRegistrationLib.data.biplanar_atlas import BendableAtlas
+from DeepRegistrationLib.data.biplanar_shape_model import FLOW_MM
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.geometry.grid import affine_grid, index_grid, sample
 from DeepRegistrationLib.geometry.rotations import rotation_vector_from_matrix
@@ -33,6 +34,9 @@ _BEYOND_DEG = 12.0
 _DISTANCE_MM = (600.0, 1500.0)
 _CONTROL_MM = 4.0
 """Control points for the answer; about a voxel of the network."""
+_DOUBT = 0.6
+"""What stays of a shape model's spread around the network's answer; set on the validation subject."""
+_NEAR_DEG, _NEAR_MM = 10.0, 10.0
 
 
 class NetworkUnsuitedError(InputError):
@@ -55,6 +59,11 @@ class NetworkMap:
     grid: VolumeGeometry
     stamp: ModelStamp
 
+    @property
+    def size(self) -> float:
+        """Of the atlas, where the patient's is 1."""
+        return float(np.cbrt(np.linalg.det(self.atlas_from_start[:3, :3])))
+
     def world_from_atlas(self, start: np.ndarray, centre_ras: np.ndarray) -> np.ndarray:
         """(4, 4) float64; the rigid part of the answer, which brings the middle of the bone to its place.
 
@@ -64,7 +73,7 @@ class NetworkMap:
         """
         start_from_atlas = np.linalg.inv(self.atlas_from_start)
         rigid = np.eye(4)
-        rigid[:3, :3] = start_from_atlas[:3, :3] / np.cbrt(np.linalg.det(start_from_atlas[:3, :3]))
+        rigid[:3, :3] = start_from_atlas[:3, :3] * self.size
         middle = start_from_atlas[:3, :3] @ centre_ras + start_from_atlas[:3, 3]
         rigid[:3, 3] = middle - rigid[:3, :3] @ centre_ras
         return start @ rigid
@@ -176,17 +185,64 @@ def as_numbers(
     centre = atlas.centre_ras
     bent = AtlasMap(fine, np.linalg.inv(start), centre, replace(spread, local=1.0))
     linear = answer.atlas_from_start[:3, :3]
-    size = float(np.cbrt(np.linalg.det(linear)))
-    turn = rotation_vector_from_matrix(torch.from_numpy(linear / size)[None])[0]
+    turn = rotation_vector_from_matrix(torch.from_numpy(linear / answer.size)[None])[0]
     shift = torch.from_numpy(answer.atlas_from_start[:3, 3] + linear @ centre - centre)
     pose = torch.cat([turn / np.radians(spread.turn_deg), shift / spread.shift_mm])
-    equal = torch.tensor([1.0, 1, 1, 0, 0, 0], dtype=torch.float64) * np.log(size)
-    stretch = torch.linalg.solve(fine.stretch_root.double(), equal - fine.stretch_mean.double())
+    stretch = torch.linalg.solve(fine.stretch_root.double(), _stretch(answer) - fine.stretch_mean.double())
     ijk = affine_grid(answer.grid.ijk_from_ras @ control.ras_from_ijk, control.shape_kji)
     values = sample(answer.velocity.movedim(-1, 0)[None], ijk[None].float(), padding="border")[0]
     local = (_coefficients(values.movedim(0, -1)) - fine.mean) / fine.local_mm
     numbers = replace(DeformationNumbers.zeros(fine, 2), pose=pose, stretch=stretch, local=local.double())
     return bent, numbers
+
+
+def agrees(
+    answer: NetworkMap, world_from_atlas: np.ndarray, start: np.ndarray, centre_ras: np.ndarray
+) -> bool:
+    """The network sees the bone about where a search found it.
+
+    Args:
+        answer: of the network.
+        world_from_atlas: (4, 4); rigid pose of the search.
+        start: (4, 4); world from atlas at which the network was asked.
+        centre_ras: (3,); middle of the bone [mm, atlas RAS].
+    """
+    between = np.linalg.inv(answer.world_from_atlas(start, centre_ras)) @ world_from_atlas
+    turn = rotation_vector_from_matrix(torch.from_numpy(between[None, :3, :3]))
+    moved_mm = np.linalg.norm(between[:3, :3] @ centre_ras + between[:3, 3] - centre_ras)
+    return bool(np.degrees(turn.norm().item()) < _NEAR_DEG and moved_mm < _NEAR_MM)
+
+
+def as_prior(answer: NetworkMap, atlas: BendableAtlas, model: DeformationModel) -> DeformationModel:
+    """A shape model about the network's answer: that is its mean, and its spread is smaller.
+
+    Args:
+        answer: of the network.
+        atlas: prepared.
+        model: of shapes, about the mean of its patients.
+    """
+    grid = atlas.grid(FLOW_MM, border=1)
+    ijk = affine_grid(answer.grid.ijk_from_ras @ grid.ras_from_ijk, grid.shape_kji)
+    values = sample(answer.velocity.movedim(-1, 0)[None], ijk[None].float(), padding="border")[0]
+    # least squares, axis by axis; directions that the grid hardly shows are left out
+    backwards = tuple(
+        torch.linalg.pinv(matrix.double(), rtol=0.05).float()
+        for matrix in spline_matrices(model.control, grid)
+    )
+    return replace(
+        model,
+        mean=on_grid(values.movedim(0, -1), backwards),
+        modes=_DOUBT * model.modes,
+        stretch_mean=_stretch(answer).float(),
+        stretch_root=_DOUBT * model.stretch_root,
+        local_mm=_DOUBT * model.local_mm,
+        broad_mm=_DOUBT * model.broad_mm,
+    )
+
+
+def _stretch(answer: NetworkMap) -> torch.Tensor:
+    """(6,) float64; logarithmic stretch of the answer, equal along all axes."""
+    return torch.tensor([1.0, 1, 1, 0, 0, 0], dtype=torch.float64) * np.log(answer.size)
 
 
 def _on_control_points(model: DeformationModel, control: VolumeGeometry) -> DeformationModel:

@@ -27,13 +27,15 @@ from DeepRegistrationLib.models.catalog import (
 )
 from DeepRegistrationLib.models.export import add_model
 from DeepRegistrationLib.networks.biplanar_net import BiplanarNet
-from DeepRegistrationLib.optimize.deformation_model import Spread, free_model
+from DeepRegistrationLib.optimize.deformation_model import AtlasMap, DeformationNumbers, Spread, free_model
 from DeepRegistrationLib.workflows.biplanar import register
 from DeepRegistrationLib.workflows.biplanar_network import (
     BIPLANAR_NET,
     NetworkMap,
     NetworkUnsuitedError,
+    agrees,
     as_numbers,
+    as_prior,
     ask_network,
     carried,
     suited_order,
@@ -114,15 +116,25 @@ def test_a_velocity_behind_a_map_does_what_it_did_before_it():
     assert (found - through)[inner].norm(dim=-1).max() < 0.3  # linear between voxels of 3 to 4 mm
 
 
-def test_the_answer_becomes_the_numbers_of_a_fit(a_case):
-    """A similarity map and a velocity come out of them as they went in."""
-    atlas = prepare_atlas(a_case.ct, a_case.labels)
+def an_answer(atlas):
+    """A similarity map and a velocity."""
     grid = atlas.grid(5.0, border=4)
     turn = matrix_from_rotation_vector(torch.tensor([0.1, -0.15, 0.2], dtype=torch.float64)).numpy()
     pose = about(1.07 * turn, atlas.centre_ras, atlas.centre_ras + np.array([4.0, -3, 2]))
-    offset = torch.from_numpy(positions(grid) - atlas.centre_ras)
-    velocity = (torch.exp(-(offset**2).sum(-1, keepdim=True) / 800) * torch.tensor([4.0, 1, -3])).float()
-    answer = NetworkMap(pose, velocity, grid, None)
+    return NetworkMap(pose, velocity_of_answer(atlas, grid), grid, None)
+
+
+def velocity_of_answer(atlas, grid):
+    """(K, J, I, 3); that of `an_answer` on a grid."""
+    offset = torch.from_numpy(positions(grid) - atlas.centre_ras).float()
+    return torch.exp(-(offset**2).sum(-1, keepdim=True) / 800) * torch.tensor([4.0, 1, -3])
+
+
+def test_the_answer_becomes_the_numbers_of_a_fit(a_case):
+    """A similarity map and a velocity come out of them as they went in."""
+    atlas = prepare_atlas(a_case.ct, a_case.labels)
+    answer = an_answer(atlas)
+    pose = answer.atlas_from_start
     start = about(rotation((5, 6, -7)), np.zeros(3), np.array([20.0, -30, 10]))
     plain = free_model(control_grid(atlas))
     modes = torch.zeros(1, *plain.mean.shape)
@@ -133,15 +145,44 @@ def test_the_answer_becomes_the_numbers_of_a_fit(a_case):
             bent.atlas_from_world(numbers).numpy(), pose @ np.linalg.inv(start), atol=1e-5
         )
         found = bent.velocity(numbers, spline_matrices(bent.model.control, atlas.grid(5.0)))
-        here = atlas.grid(5.0)
-        inner = torch.from_numpy(positions(here) - atlas.centre_ras).float()
-        wanted = torch.exp(-(inner**2).sum(-1, keepdim=True) / 800) * torch.tensor([4.0, 1, -3])
-        assert (found - wanted).abs().max() < 0.1
+        assert (found - velocity_of_answer(atlas, atlas.grid(5.0))).abs().max() < 0.1
         assert numbers.pose[:3].norm() == pytest.approx(np.linalg.norm([0.1, 0.15, 0.2]) / np.radians(10))
     rigid = answer.world_from_atlas(start, atlas.centre_ras)
     np.testing.assert_allclose(rigid[:3, :3] @ rigid[:3, :3].T, np.eye(3), atol=1e-9)
     middle = start @ np.linalg.inv(pose) @ np.append(atlas.centre_ras, 1)
     np.testing.assert_allclose(rigid @ np.append(atlas.centre_ras, 1), middle, atol=1e-9)
+
+
+def test_the_answer_is_the_mean_of_a_prior_about_it(a_case):
+    atlas = prepare_atlas(a_case.ct, a_case.labels)
+    answer = an_answer(atlas)
+    start = about(rotation((5, 6, -7)), np.zeros(3), np.array([20.0, -30, 10]))
+    plain = free_model(control_grid(atlas))
+    before = replace(plain, mean=plain.mean + 1.5, modes=torch.ones(1, *plain.mean.shape), broad_mm=2.0)
+    prior = as_prior(answer, atlas, before)
+    pose = answer.world_from_atlas(start, atlas.centre_ras)
+    bent = AtlasMap(prior, np.linalg.inv(pose), atlas.centre_ras)
+    none = DeformationNumbers.zeros(prior)
+    wanted = answer.atlas_from_start @ np.linalg.inv(start)
+    np.testing.assert_allclose(bent.atlas_from_world(none).numpy(), wanted, atol=1e-5)
+    grid = atlas.grid(5.0)
+    found = bent.velocity(none, spline_matrices(prior.control, grid))
+    assert (found - velocity_of_answer(atlas, grid)).abs().max() < 0.5  # control points are 12 mm apart
+    for name in ("modes", "stretch_root", "local_mm", "broad_mm"):
+        narrow, wide = (torch.as_tensor(getattr(model, name)) for model in (prior, before))
+        torch.testing.assert_close(narrow, 0.6 * wide)
+
+
+def test_a_search_that_ends_elsewhere_does_not_agree_with_the_network(a_case):
+    atlas = prepare_atlas(a_case.ct, a_case.labels)
+    answer = an_answer(atlas)
+    start = about(rotation((5, 6, -7)), np.zeros(3), np.array([20.0, -30, 10]))
+    own = answer.world_from_atlas(start, atlas.centre_ras)
+    for turn_deg, shift_mm, near in ((8.0, 8.0, True), (12.0, 0.0, False), (0.0, 12.0, False)):
+        other = own @ about(
+            rotation((0, turn_deg, 0)), atlas.centre_ras, atlas.centre_ras + np.array([0, 0, shift_mm])
+        )
+        assert agrees(answer, other, start, atlas.centre_ras) is near
 
 
 def test_views_are_given_in_the_order_of_the_training_or_refused(a_case):
