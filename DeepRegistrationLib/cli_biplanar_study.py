@@ -159,9 +159,6 @@ def benchmark_biplanar_memory(
     precision: Annotated[
         list[TrainedPrecision] | None, typer.Option(help="Of the training; repeat. Default: 32-true.")
     ] = None,
-    recompute: Annotated[
-        bool, typer.Option("--recompute", help="Also with `recompute = true` of the training's settings.")
-    ] = False,
     limit_gb: Annotated[
         float, typer.Option(help="Stop a step that takes more memory on the CPU [GB]; 0: none.", min=0)
     ] = 0.0,
@@ -175,10 +172,9 @@ def benchmark_biplanar_memory(
         from DeepRegistrationLib.evaluation import biplanar_memory as memory
 
         cases = tuple(
-            memory.MemoryCase(str(one), str(digits), again, device, limit_gb)
+            memory.MemoryCase(str(one), str(digits), device, limit_gb)
             for one in size or [TrainedSize.PAPER]
             for digits in precision or [TrainedPrecision.FLOAT32]
-            for again in ([False, True] if recompute else [False])
         )
         say(memory.benchmark_biplanar_memory(cases, output, keep_going).read_text(encoding="utf-8"))
         return ExitCode.DONE

@@ -36,14 +36,12 @@ class MemoryCase:
     Attributes:
         size: "paper" or "laptop"; see `networks/biplanar_views.py`.
         precision: of lightning.
-        recompute: see `BiplanarNetRecipe`.
         device: where it is computed.
         limit_gb: memory that the process may take at most, on the CPU; 0 is no limit.
     """
 
     size: str = "paper"
     precision: str = "32-true"
-    recompute: bool = False
     device: Device = Device.AUTO
     limit_gb: float = 0.0
 
@@ -100,7 +98,7 @@ def benchmark_biplanar_memory(
     """
     rows = []
     for number, case in enumerate(cases):
-        text = f"one step: {case.size}, {case.precision}{', recomputed' if case.recompute else ''}"
+        text = f"one step: {case.size}, {case.precision}"
         if not report(Progress(number / len(cases), text)):
             raise Cancelled(text)
         found = measure_step_memory(case)
@@ -108,17 +106,16 @@ def benchmark_biplanar_memory(
             [
                 case.size,
                 case.precision,
-                "yes" if case.recompute else "no",
                 f"{found.peak_gb:.1f}",
                 f"{found.before_gb:.1f}",
                 f"{found.seconds:.0f}",
                 found.device,
             ]
         )
-    rows.append(["paper", "not told", "no", f"{PAPER_GB}", "-", "-", "NVIDIA A100 (TensorFlow), published"])
+    rows.append(["paper", "not told", f"{PAPER_GB}", "-", "-", "NVIDIA A100 (TensorFlow), published"])
     output.mkdir(parents=True, exist_ok=True)
     path = output / "biplanar_memory.md"
-    head = ["size", "precision", "recomputed", "peak [GB]", "before the step [GB]", "step [s]", "device"]
+    head = ["size", "precision", "peak [GB]", "before the step [GB]", "step [s]", "device"]
     text = (
         "# Memory of one training step of the biplanar network\n\nBoth modules, batch of one: sample made, "
         "loss, gradient, Adam. On the CPU the peak is that of the whole process, libraries included.\n\n"
@@ -132,7 +129,7 @@ def _step_here(case: MemoryCase) -> StepMemory:
     if case.limit_gb:
         resource.setrlimit(resource.RLIMIT_AS, (int(case.limit_gb * 1e9),) * 2)
     device, size = torch_device(case.device), _SIZES[case.size]
-    recipe = BiplanarNetRecipe(size=size, recompute=case.recompute)
+    recipe = BiplanarNetRecipe(size=size)
     network = recipe.network().to(device)
     data = _one_patient(size, device)
     optimizer = torch.optim.Adam(network.parameters())

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from DeepRegistrationLib.geometry.detector_rays import DetectorRays
 from DeepRegistrationLib.geometry.grid import index_grid, sample
@@ -57,21 +56,14 @@ class BeamDecoder(nn.Module):
 
     def forward(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
         """(B, d, planes, rows, columns) from the features of each level, finest first."""
-        return self.finest(self.coarser(levels))
-
-    def coarser(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Features (B, d, planes / 2, rows / 2, columns / 2) before the last two steps."""
         features = levels[-1][:, :, None].expand(-1, -1, self.copies, -1, -1)
-        for step, convolve in enumerate(self.steps[:-2]):
-            features = _upsampled(convolve(features))
+        for step, convolve in enumerate(self.steps[:-1]):
+            # nearest and then a convolution: no checkerboard, and the cheapest on every device
+            features = F.interpolate(convolve(features), scale_factor=2, mode="nearest")
             if step < len(self.skips):
                 flat = levels[-2 - step][:, :, None].expand(-1, -1, features.shape[2], -1, -1)
                 features = torch.cat([features, self.skips[step](flat)], 1)
-        return features
-
-    def finest(self, features: torch.Tensor) -> torch.Tensor:
-        """The last two steps from what `coarser` gives; they see no skip and no normalization."""
-        return self.steps[-1](_upsampled(self.steps[-2](features)))
+        return self.steps[-1](features)
 
 
 class BiplanarLocalNet(nn.Module):
@@ -94,10 +86,6 @@ class BiplanarLocalNet(nn.Module):
             beam of the first view (ablation).
         inverse_projection: bring the features into the patient's space; without it both beams are laid upon
             each other, stretched to the volume, as if they were one (ablation).
-
-    Attributes:
-        recompute: keep no features of the finest beam for the gradient, compute them again; set by a
-            training that needs the memory.
     """
 
     def __init__(
@@ -121,7 +109,6 @@ class BiplanarLocalNet(nn.Module):
         self.velocity = nn.Conv3d(views * size.decoder[-1], 3, 3, padding=1)
         nn.init.normal_(self.velocity.weight, std=_NARROW)
         nn.init.zeros_(self.velocity.bias)
-        self.recompute = False
 
     def forward(self, radiographs: torch.Tensor, atlas: torch.Tensor, views: BiplanarViews) -> torch.Tensor:
         """Estimates velocities.
@@ -139,19 +126,10 @@ class BiplanarLocalNet(nn.Module):
             levels = [self.encoder(*pairs)]
         else:
             levels = [_features(pair, encoder) for pair, encoder in zip(pairs, self.encoder, strict=True)]
-        physical = []
-        for decoder, features, rays in zip(self.decoders, levels, views.cameras, strict=False):
-
-            def decoded(
-                coarse: torch.Tensor, decoder: BeamDecoder = decoder, rays: DetectorRays = rays
-            ) -> torch.Tensor:
-                return self._in_patient(decoder.finest(coarse), rays, views.geometry)
-
-            coarse = decoder.coarser(features)
-            # normalized layers are not computed twice: their moving averages would run faster
-            physical.append(
-                checkpoint(decoded, coarse, use_reentrant=False) if self.recompute else decoded(coarse)
-            )
+        physical = [
+            self._in_patient(decoder(features), rays, views.geometry)
+            for decoder, features, rays in zip(self.decoders, levels, views.cameras, strict=False)
+        ]
         return self.velocity(torch.cat(physical, 1)).movedim(1, -1)
 
     def _in_patient(self, beam: torch.Tensor, rays: DetectorRays, geometry: VolumeGeometry) -> torch.Tensor:
@@ -161,12 +139,6 @@ class BiplanarLocalNet(nn.Module):
                 return _stretched(beam.float(), geometry.shape_kji)
             grid = beam_grid_around(geometry, rays.detached(), beam.shape[2])
             return beam_to_volume(beam.float(), grid, geometry)[0]
-
-
-def _upsampled(features: torch.Tensor) -> torch.Tensor:
-    """Twice the edges."""
-    # nearest and then a convolution: no checkerboard, and the cheapest on every device
-    return F.interpolate(features, scale_factor=2, mode="nearest")
 
 
 def _features(pair: torch.Tensor, encoder: nn.ModuleList) -> list[torch.Tensor]:

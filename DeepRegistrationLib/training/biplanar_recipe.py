@@ -58,8 +58,6 @@ class BiplanarNetRecipe(BiplanarRecipe):
         smoothness_weight: delta of the paper.
         dice_weight: of the overlap of the masks; 0 in the paper.
         projection_weight: of the correlation of the projected result with the radiographs; 0 in the paper.
-        recompute: compute the largest features again for the gradient instead of keeping them: less memory,
-            more time, the same weights.
     """
 
     together: bool = True
@@ -70,13 +68,10 @@ class BiplanarNetRecipe(BiplanarRecipe):
     smoothness_weight: float = 0.01
     dice_weight: float = 0.0
     projection_weight: float = 0.0
-    recompute: bool = False
 
     def network(self) -> nn.Module:
         """A new network."""
-        network = BiplanarNet(self.size, **self._switches())
-        network.local.recompute = self.recompute
-        return network
+        return BiplanarNet(self.size, **self._switches())
 
     def network_settings(self) -> Mapping[str, object]:
         """Arguments of `BiplanarNet`."""
