@@ -14,6 +14,9 @@ from DeepRegistrationLib.jobs.device import Device
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Report
 
+CasesOption = Annotated[int | None, typer.Option(help="At most so many patients of each folder.", min=1)]
+SeedOption = Annotated[int, typer.Option(help="Seed of angles and noise.", min=0)]
+
 
 class TrainedSize(StrEnum):
     """Sizes of the biplanar network."""
@@ -51,9 +54,9 @@ def evaluate_biplanar(
         list[BiplanarStudyMethod] | None,
         typer.Option(help="Methods to compare; repeat for several. Default: all."),
     ] = None,
-    cases: Annotated[int | None, typer.Option(help="At most so many patients of each folder.", min=1)] = None,
+    cases: CasesOption = None,
     device: DeviceOption = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Seed of angles and noise.", min=0)] = 0,
+    seed: SeedOption = 0,
     quiet: QuietOption = False,
 ) -> None:
     """Bend the atlas to radiographs of known femora, as the paper does; write the tables [mm]."""
@@ -101,9 +104,9 @@ def evaluate_biplanar_networks(
         Path | None,
         typer.Option(help="biplanar_trials.csv of `evaluate biplanar`, to be drawn beside the networks."),
     ] = None,
-    cases: Annotated[int | None, typer.Option(help="At most so many patients of each folder.", min=1)] = None,
+    cases: CasesOption = None,
     device: DeviceOption = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Seed of angles and noise.", min=0)] = 0,
+    seed: SeedOption = 0,
     quiet: QuietOption = False,
 ) -> None:
     """Ask trained networks about radiographs of known femora; write the paper's tables [mm, degrees]."""
