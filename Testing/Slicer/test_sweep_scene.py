@@ -22,8 +22,10 @@ def a_sweep_result(tmp_path_factory):
     run("data", "phantom", "us-angles", "--output", folder / "case")
     truth = json.loads((folder / "case" / "truth.json").read_text())
     size = str(truth["pixel_mm"])
-    words = ("--sequence", folder / "case" / "sweep.igs.mha", "--pixel-size", size, size, "--scene")
-    run("us-angles", *words, "--no-report", "--method", "search+refine", "--output", folder / "result")
+    words = ("--pixel-size", size, size, "--scene", "--no-report", "--method", "search+refine")
+    run("us-angles", "--sequence", folder / "case" / "sweep.igs.mha", *words, "--output", folder / "result")
+    frames = [folder / "case" / f"frame{number}.nrrd" for number in (1, 2, 3)]
+    run("us-angles", "--frames", *frames, *words, "--output", folder / "triplet")
     return folder / "result", np.array(truth["angles_deg"])
 
 
@@ -56,6 +58,29 @@ def test_the_scene_plays_frames_and_transforms_together(a_sweep_result):
     views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     assert {view.GetBackgroundVolumeID() for view in views} == {shown.GetID()}
     assert slicer.util.getNodesByClass("vtkMRMLTableNode")
+
+
+def test_the_browser_stands_at_a_frame_that_the_registration_has_moved(a_sweep_result):
+    folder, angles = a_sweep_result
+    assert slicer.mrmlScene.ReadFromMRB(str(folder / "scene.mrb"), True)
+    browser = browserOf(slicer.util.getFirstNodeByClassByName("vtkMRMLSequenceNode", "sweep"))
+    assert browser.GetSelectedItemNumber() == len(angles) - 1
+
+
+def test_the_scene_of_three_frames_shows_each_neighbour_over_the_middle_one(a_sweep_result):
+    folder, angles = a_sweep_result
+    assert slicer.mrmlScene.ReadFromMRB(str(folder.with_name("triplet") / "scene.mrb"), True)
+    before, middle, after = (slicer.util.getNode(f"frame{number}") for number in (1, 2, 3))
+    assert middle.GetParentTransformNode() is None
+    turned = [angleDeg(matrixOf(node.GetParentTransformNode())) for node in (before, after)]
+    np.testing.assert_allclose(turned, angles[1] - angles[[0, 2]], atol=0.1)
+    for name, other in (("Red", before), ("Yellow", after)):
+        view = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}")
+        assert (view.GetBackgroundVolumeID(), view.GetForegroundVolumeID()) == (
+            middle.GetID(),
+            other.GetID(),
+        )
+    assert not slicer.util.getNodesByClass("vtkMRMLSequenceNode")
 
 
 def test_slicer_reads_the_transforms_of_a_sweep_without_the_extension(a_sweep_result):
