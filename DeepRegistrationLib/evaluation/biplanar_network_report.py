@@ -11,7 +11,7 @@ from DeepRegistrationLib.evaluation.biplanar_measures import FAILED_DICE
 from DeepRegistrationLib.evaluation.biplanar_network_answers import NetworkVariant
 from DeepRegistrationLib.evaluation.biplanar_network_trials import BiplanarNetworkTrial
 from DeepRegistrationLib.evaluation.biplanar_report import ERROR_TITLE, MAP_TITLE, TITLES, fitted
-from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarTrial
+from DeepRegistrationLib.evaluation.biplanar_trials import BiplanarSetup, BiplanarStudyMethod, BiplanarTrial
 from DeepRegistrationLib.evaluation.study_tables import in_order, table
 
 ERROR_FIGURE, MAP_FIGURE = "biplanar_networks_wrong_angle.png", "biplanar_networks_angles.png"
@@ -135,13 +135,14 @@ def _pose_table(trials: Sequence[BiplanarNetworkTrial]) -> str:
 
 
 def _ablations(trials: Sequence[BiplanarNetworkTrial]) -> str:
-    """Each ablation against both modules, on the same patients, by a two-sided paired t-test."""
-    whole = {trial.case: trial for trial in trials if trial.variant == NetworkVariant.BOTH}
+    """Each ablation against the first network of both modules, on the same patients, by a paired t-test."""
+    both = [trial for trial in trials if trial.variant == NetworkVariant.BOTH]
+    whole = {trial.case: trial for trial in both if trial.method == both[0].method}
     rows = []
     if whole:
         chosen = list(whole.values())
         cells = [_mean(chosen, "dice"), _mean(chosen, "affine_dice")]
-        rows.append([NetworkVariant.BOTH, str(len(chosen)), *cells, "-", "-", "0.94"])
+        rows.append([f"{both[0].method}: {NetworkVariant.BOTH}", str(len(chosen)), *cells, "-", "-", "0.94"])
     for variant, paper in _ABLATIONS.items():
         chosen = [trial for trial in trials if trial.variant == variant and trial.case in whole]
         if chosen:
@@ -164,10 +165,11 @@ def _figures(
 
     curves = {
         **of_networks(BiplanarSetup.DRAWN_ERROR),
-        "optimize": fitted(fits, BiplanarSetup.DRAWN_ERROR),
-        "optimize, corrected": fitted(fits, BiplanarSetup.DRAWN_ERROR_CORRECTED),
+        "auto": fitted(fits, BiplanarSetup.DRAWN_ERROR, BiplanarStudyMethod.AUTO),
+        "auto, corrected": fitted(fits, BiplanarSetup.DRAWN_ERROR_CORRECTED, BiplanarStudyMethod.AUTO),
     }
-    maps = {**of_networks(BiplanarSetup.ANY_ANGLES), "optimize": fitted(fits, BiplanarSetup.ANY_ANGLES)}
+    by_fit = fitted(fits, BiplanarSetup.ANY_ANGLES, BiplanarStudyMethod.AUTO)
+    maps = {**of_networks(BiplanarSetup.ANY_ANGLES), "auto": by_fit}
     drawn = []
     if draw_errors(curves, output / ERROR_FIGURE):
         drawn.append(f"![{ERROR_TITLE}]({ERROR_FIGURE})")

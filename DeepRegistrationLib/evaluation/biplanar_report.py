@@ -34,6 +34,7 @@ _PAPER = {
     BiplanarSetup.ANY_ANGLES: ("0.923", "-"),
     BiplanarSetup.WRONG_ANGLE: ("0.90", "-"),
 }
+_DRAWN = (BiplanarStudyMethod.AUTO, BiplanarStudyMethod.OPTIMIZE, BiplanarStudyMethod.NETWORK)
 ERROR_TITLE = "Dice against the error of the second view's angle, as in figure 3 of the paper"
 MAP_TITLE = "Dice for each pair of angles, as in figure 4 of the paper"
 _HEAD = (
@@ -85,20 +86,27 @@ def write_biplanar_report(trials: Sequence[BiplanarTrial], output: Path) -> Path
     return path
 
 
-def fitted(trials: Sequence[BiplanarTrial], setup: BiplanarSetup) -> list[BiplanarTrial]:
-    """Results of the fit with all its parts."""
-    return [t for t in trials if (t.method, t.setup) == (BiplanarStudyMethod.OPTIMIZE, setup) and not t.error]
+def fitted(
+    trials: Sequence[BiplanarTrial], setup: BiplanarSetup, method: BiplanarStudyMethod
+) -> list[BiplanarTrial]:
+    """Results of one method in one setup."""
+    return [t for t in trials if (t.method, t.setup) == (method, setup) and not t.error]
 
 
 def _figures(trials: Sequence[BiplanarTrial], output: Path) -> list[str]:
-    curves = {
-        "not corrected": fitted(trials, BiplanarSetup.DRAWN_ERROR),
-        "corrected": fitted(trials, BiplanarSetup.DRAWN_ERROR_CORRECTED),
-    }
     drawn = []
+    curves = {
+        f"{method}, {word}": fitted(trials, setup, method)
+        for method in _DRAWN
+        for setup, word in (
+            (BiplanarSetup.DRAWN_ERROR, "not corrected"),
+            (BiplanarSetup.DRAWN_ERROR_CORRECTED, "corrected"),
+        )
+    }
     if draw_errors(curves, output / ERROR_FIGURE):
         drawn.append(f"![{ERROR_TITLE}]({ERROR_FIGURE})")
-    if draw_maps({"optimize": fitted(trials, BiplanarSetup.ANY_ANGLES)}, output / MAP_FIGURE):
+    maps = {str(method): fitted(trials, BiplanarSetup.ANY_ANGLES, method) for method in _DRAWN}
+    if draw_maps(maps, output / MAP_FIGURE):
         drawn.append(f"![{MAP_TITLE}]({MAP_FIGURE})")
     return ["## Angles", *drawn] if drawn else []
 

@@ -31,8 +31,11 @@ from DeepRegistrationLib.workflows.biplanar_result import BiplanarInputs, Biplan
 TRIALS_FILE = "biplanar_trials.csv"
 _EVIDENCE = ("edges", "outline_mm", "unusual")
 """Of the confidence, kept with each trial."""
-_WRONG_MM = 1.0
-"""What a method that corrects a view is told of its place: the angle of a C-arm is wrong, not its arms."""
+_METHODS = {
+    BiplanarStudyMethod.AUTO: BiplanarMethod.AUTO,
+    BiplanarStudyMethod.NETWORK: BiplanarMethod.NETWORK,
+    BiplanarStudyMethod.SDM: BiplanarMethod.SDM,
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class _Atlas:
         self.ct, self.labels = find_atlas(folder).read()
         model = folder / SHAPE_MODEL
         self.model = read_shape_model(model) if model.is_file() else None
+        self.of_networks = folder == installed_atlas_folder()
         self.landmarks = read_landmarks(folder).get(ATLAS, {})
 
 
@@ -143,7 +147,14 @@ class _Study:
         landmarks: Mapping[str, np.ndarray],
     ) -> BiplanarTrial:
         atlas = self.atlas
-        inputs = BiplanarInputs(atlas.ct, atlas.labels, case.radiographs, case.shadows, atlas.model)
+        inputs = BiplanarInputs(
+            atlas.ct,
+            atlas.labels,
+            case.radiographs,
+            case.shadows,
+            atlas.model,
+            atlas_of_networks=atlas.of_networks,
+        )
         figures, error, trust = _no_figures(), "", ""
         started, worked = time.perf_counter(), time.process_time()
         try:
@@ -169,11 +180,10 @@ class _Study:
         )
 
     def _choices(self, setup: BiplanarSetup, method: BiplanarStudyMethod) -> BiplanarSettings:
-        is_sdm = method is BiplanarStudyMethod.SDM
         return BiplanarSettings(
-            method=BiplanarMethod.SDM if is_sdm else BiplanarMethod.OPTIMIZE,
+            method=_METHODS.get(method, BiplanarMethod.OPTIMIZE),
+            # the angle of a C-arm is wrong, not its arms
             view_rotation_deg=WRONG_DEG if setup.is_corrected else 0.0,
-            view_translation_mm=_WRONG_MM if setup.is_corrected else 0.0,
             shape_freedom=0.0 if method is BiplanarStudyMethod.AFFINE else 1.0,
             device=self.settings.device,
             seed=self.settings.seed,

@@ -17,7 +17,7 @@ class BiplanarSetup(StrEnum):
     WRONG_ANGLE = "wrong-angle"
     """Front and side, but the camera of the second view is 5 degrees off what the method is told."""
     WRONG_ANGLE_CORRECTED = "wrong-angle-corrected"
-    """The same, and the method may correct the second view (5 degrees, 1 mm)."""
+    """The same, and the method may turn the second view (5 degrees)."""
     DRAWN_ERROR = "drawn-error"
     """The same, off by an angle drawn between 0 and 10 degrees: the paper's curve."""
     DRAWN_ERROR_CORRECTED = "drawn-error-corrected"
@@ -36,7 +36,12 @@ class BiplanarSetup(StrEnum):
 class BiplanarStudyMethod(StrEnum):
     """Methods that are compared."""
 
+    AUTO = "auto"
+    """What the program does by itself: the network's answer, then the fit about it."""
     OPTIMIZE = "optimize"
+    """The fit about the mean shape."""
+    NETWORK = "network"
+    """The network alone."""
     SDM = "sdm"
     """The statistical deformation model alone."""
     AFFINE = "affine"
