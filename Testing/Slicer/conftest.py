@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,19 @@ def phantoms(tmp_path_factory):
         return written[kind]
 
     return phantom
+
+
+@pytest.fixture
+def a_person(monkeypatch):
+    """Answers what Slicer asks; `answer` is what they say, `questions` what they were asked."""
+    person = types.SimpleNamespace(answer=True, questions=[])
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+    monkeypatch.setattr(
+        slicer.util,
+        "confirmOkCancelDisplay",
+        lambda text, title: person.questions.append(text) or person.answer,
+    )
+    return person
 
 
 @pytest.fixture

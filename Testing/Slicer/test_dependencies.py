@@ -52,19 +52,6 @@ def installers(monkeypatch, torch_and_scipy_are_missing):
     return asked
 
 
-@pytest.fixture
-def a_person(monkeypatch):
-    """Answers the question; `answer` is what they say, `questions` what they were asked."""
-    person = types.SimpleNamespace(answer=True, questions=[])
-    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
-    monkeypatch.setattr(
-        slicer.util,
-        "confirmOkCancelDisplay",
-        lambda text, title: person.questions.append(text) or person.answer,
-    )
-    return person
-
-
 def test_all_requirements_are_met_here():
     assert Dependencies.missingRequirements() == []
     Dependencies.checkDependencies()

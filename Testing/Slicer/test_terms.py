@@ -16,18 +16,12 @@ PARTS = [Part("a-net", "Research only (non-commercial)"), Part("b-net", "CC BY-N
 
 
 @pytest.fixture
-def a_person(monkeypatch):
-    """Answers the question; `answer` is what they say, `questions` what they were asked."""
-    person = types.SimpleNamespace(answer=True, questions=[], agreed={})
-    settings = types.SimpleNamespace(value=person.agreed.get, setValue=person.agreed.__setitem__)
-    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+def agreed(a_person, monkeypatch):
+    """What was agreed to: name of the setting -> terms."""
+    agreed = {}
+    settings = types.SimpleNamespace(value=agreed.get, setValue=agreed.__setitem__)
     monkeypatch.setattr(slicer.app, "settings", lambda: settings)
-    monkeypatch.setattr(
-        slicer.util,
-        "confirmOkCancelDisplay",
-        lambda text, title: person.questions.append(text) or person.answer,
-    )
-    return person
+    return agreed
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ def choices():
     return choices
 
 
-def test_a_person_is_asked_once_for_every_part(a_person):
+def test_a_person_is_asked_once_for_every_part(a_person, agreed):
     agreeToTerms(PARTS)
     agreeToTerms(PARTS)
     assert len(a_person.questions) == 1
@@ -51,23 +45,23 @@ def test_a_person_is_asked_once_for_every_part(a_person):
         assert f"{part.name}: {part.licence}." in a_person.questions[0]
 
 
-def test_other_terms_of_a_part_are_asked_for_again_and_those_of_other_parts_are_not(a_person):
+def test_other_terms_of_a_part_are_asked_for_again_and_those_of_other_parts_are_not(a_person, agreed):
     agreeToTerms(PARTS)
     agreeToTerms([PARTS[0], Part("b-net", "Nobody may use it (non-commercial)")])
     assert "Nobody may use it" in a_person.questions[1]
     assert "a-net" not in a_person.questions[1]
 
 
-def test_who_does_not_agree_is_told_and_asked_again(a_person):
+def test_who_does_not_agree_is_told_and_asked_again(a_person, agreed):
     a_person.answer = False
     for _ in range(2):
         with pytest.raises(RegistrationError, match="terms of a-net, b-net were not agreed to, so nothing"):
             agreeToTerms(PARTS)
     assert len(a_person.questions) == 2
-    assert a_person.agreed == {}
+    assert agreed == {}
 
 
-def test_nobody_is_asked_where_nobody_can_answer(a_person, monkeypatch):
+def test_nobody_is_asked_where_nobody_can_answer(a_person, agreed, monkeypatch):
     monkeypatch.setattr(slicer.app, "testingEnabled", lambda: True)
     agreeToTerms(PARTS)
     monkeypatch.setattr(Terms, "isDesktop", lambda: False)
