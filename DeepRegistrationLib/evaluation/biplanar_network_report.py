@@ -115,22 +115,16 @@ def _cells(trials: Sequence[BiplanarNetworkTrial]) -> list[str]:
 
 def _pose_table(trials: Sequence[BiplanarNetworkTrial]) -> str:
     rows = []
-    for method in in_order(trial.method for trial in trials):
-        chosen = [t for t in trials if t.method == method and np.isfinite(t.rotation_deg)]
-        if chosen:
-            errors = _values(chosen, "rotation_deg")
-            rows.append(
-                [
-                    method,
-                    str(len(chosen)),
-                    _mean(chosen, "affine_dice"),
-                    f"{errors.mean():.2f}",
-                    f"{np.median(errors):.2f}",
-                    f"{errors.max():.2f}",
-                    _mean(chosen, "turn_deg", 2),
-                ]
-            )
-    head = ["network", "n", "Dice", "against the best map: mean [deg]", "median", "worst"]
+    posed = [trial for trial in trials if np.isfinite(trial.rotation_deg)]
+    for group in in_order(trial.group for trial in posed):
+        for method in in_order(trial.method for trial in posed):
+            chosen = [trial for trial in posed if (trial.group, trial.method) == (group, method)]
+            if chosen:
+                errors = _values(chosen, "rotation_deg")
+                numbers = [f"{value:.2f}" for value in (errors.mean(), np.median(errors), errors.max())]
+                cells = [_mean(chosen, "affine_dice"), *numbers, _mean(chosen, "turn_deg", 2)]
+                rows.append([group, method, str(len(chosen)), *cells])
+    head = ["patients", "network", "n", "Dice", "against the best map: mean [deg]", "median", "worst"]
     return table([*head, "against the turn: mean [deg]"], rows)
 
 
