@@ -18,8 +18,9 @@ from DeepRegistrationLib.networks.biplanar_views import BiplanarSize, BiplanarVi
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
 
 _TRAINED = BiplanarSynthesis()
-_LEAST_SHARE = 0.5
-"""A pixel shows bone if at least this part of it lies in the shadow."""
+_LEAST_SHARE = 0.2
+"""A pixel shows bone if at least this part of it lies in the shadow: voxels of the training blur the bone's
+surface, and its shadow was that much wider. Set on the validation subject (Dice 0.916; with a half 0.897)."""
 
 
 @dataclass(frozen=True)
