@@ -172,7 +172,7 @@ def benchmark_biplanar_memory(
     """Measure the memory of one training step of the biplanar network, batch of one [GB]."""
 
     def work(keep_going: Report) -> int:
-        from DeepRegistrationLib.evaluation import biplanar_memory as memory
+        from DeepRegistrationLib.training import biplanar_memory as memory
 
         cases = tuple(
             memory.MemoryCase(str(one), str(digits), device, limit_gb)

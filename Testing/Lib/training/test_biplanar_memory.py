@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from DeepRegistrationLib.errors import RegistrationError
-from DeepRegistrationLib.evaluation.biplanar_memory import (
+from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.training.biplanar_memory import (
     MemoryCase,
     benchmark_biplanar_memory,
     measure_step_memory,
 )
-from DeepRegistrationLib.jobs.device import Device
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
 

@@ -71,7 +71,7 @@ def measure_step_memory(case: MemoryCase) -> StepMemory:
     """
     if not _STATUS.exists():
         raise RegistrationError("Memory can be measured on Linux only: /proc/self/status is missing.")
-    command = [sys.executable, "-m", "DeepRegistrationLib.evaluation.biplanar_memory"]
+    command = [sys.executable, "-m", "DeepRegistrationLib.training.biplanar_memory"]
     done = subprocess.run([*command, json.dumps(asdict(case))], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
