@@ -1,6 +1,5 @@
 """Command line of the training of networks."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,27 +9,11 @@ from DeepRegistrationLib.console import run_to_exit_code, say
 from DeepRegistrationLib.jobs.fetal_volume import Device
 from DeepRegistrationLib.jobs.job import ExitCode
 from DeepRegistrationLib.progress import Report
-
-
-class Network(StrEnum):
-    """Networks that can be trained; `training/recipes.py` has the same names but needs torch."""
-
-    POSE_NET = "pose-net"
-    CORRECTION_NET = "correction-net"
-    SLICE_NET = "slice-net"
-    CONTRAST = "contrast"
-    CONTRAST_UNPAIRED = "contrast-unpaired"
-    XRAY_DEEP_NET = "xray-deep-net"
-    US_ANGLE_NET = "us-angle-net"
-    US_TRIPLET_NET = "us-triplet-net"
-    BIPLANAR_AFFINE_NET = "biplanar-affine-net"
-    BIPLANAR_NET = "biplanar-net"
-    BIPLANAR_SDM_NET = "biplanar-sdm-net"
-    BIPLANAR_LABEL_NET = "biplanar-label-net"
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 
 
 def train(
-    network: Annotated[Network, typer.Argument(help="Network to train.")],
+    network: Annotated[TrainableNetwork, typer.Argument(help="Network to train.")],
     data: Annotated[
         Path | None,
         typer.Option(
@@ -73,7 +56,7 @@ def train(
         from DeepRegistrationLib.training_command import run_training
 
         weights = run_training(
-            str(network),
+            network,
             data,
             output or Path("training") / network,
             config,

@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 import typing
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
 
 from DeepRegistrationLib.errors import InputError
@@ -16,27 +16,10 @@ from DeepRegistrationLib.training.correction_net_recipe import CorrectionNetReci
 from DeepRegistrationLib.training.pose_net_recipe import PoseNetRecipe
 from DeepRegistrationLib.training.recipe import Recipe
 from DeepRegistrationLib.training.slice_net_recipe import SliceNetRecipe
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from DeepRegistrationLib.training.us_angle_recipe import UsAngleRecipe
 from DeepRegistrationLib.training.us_triplet_recipe import UsTripletRecipe
 from DeepRegistrationLib.training.xray_deep_net_recipe import XrayDeepNetRecipe
-
-
-class TrainableNetwork(StrEnum):
-    """Networks that can be trained; the value is the name on the command line."""
-
-    POSE_NET = "pose-net"
-    CORRECTION_NET = "correction-net"
-    SLICE_NET = "slice-net"
-    CONTRAST = "contrast"
-    CONTRAST_UNPAIRED = "contrast-unpaired"
-    XRAY_DEEP_NET = "xray-deep-net"
-    US_ANGLE_NET = "us-angle-net"
-    US_TRIPLET_NET = "us-triplet-net"
-    BIPLANAR_AFFINE_NET = "biplanar-affine-net"
-    BIPLANAR_NET = "biplanar-net"
-    BIPLANAR_SDM_NET = "biplanar-sdm-net"
-    BIPLANAR_LABEL_NET = "biplanar-label-net"
-
 
 _RECIPES: Mapping[TrainableNetwork, type] = {
     TrainableNetwork.POSE_NET: PoseNetRecipe,

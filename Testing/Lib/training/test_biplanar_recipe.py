@@ -23,8 +23,9 @@ from DeepRegistrationLib.training.biplanar_comparison_recipes import BiplanarLab
 from DeepRegistrationLib.training.biplanar_recipe import BiplanarAffineRecipe, BiplanarNetRecipe
 from DeepRegistrationLib.training.random_stream import generator_for
 from DeepRegistrationLib.training.recipe import TrainingSettings
-from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
+from DeepRegistrationLib.training.recipes import make_recipe
 from DeepRegistrationLib.training.run import Machines, train
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from Testing.Lib.pictures import FAR, oblique_geometry, positions
 
 CPU = torch.device("cpu")

@@ -15,8 +15,9 @@ from DeepRegistrationLib.networks.contrast_generator import ContrastGenerator
 from DeepRegistrationLib.training.contrast_recipe import ContrastRecipe
 from DeepRegistrationLib.training.contrast_unpaired_recipe import ContrastUnpairedRecipe
 from DeepRegistrationLib.training.recipe import TrainingSettings
-from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
+from DeepRegistrationLib.training.recipes import make_recipe
 from DeepRegistrationLib.training.run import Machines, train
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 
 CPU = torch.device("cpu")
 SMALL = {"width": 8, "depth": 3, "discriminator_width": 4}

@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.networks.pose_net import PoseNet
-from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
+from DeepRegistrationLib.training.recipes import make_recipe
 from DeepRegistrationLib.training.run import Machines, train
 from DeepRegistrationLib.training.shared_batch_norm import SharedBatchNorm, share_batch_norms
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from Testing.Lib.architecture.source_tree import ROOT
 
 # the average of weights hides differences: it is switched off where weights are compared

@@ -6,7 +6,8 @@ import torch
 from DeepRegistrationLib.data.us_subjects import FrameSet, UltrasoundSubjects
 from DeepRegistrationLib.data.us_synthesis import synthesize_triplets
 from DeepRegistrationLib.training.random_stream import generator_for
-from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
+from DeepRegistrationLib.training.recipes import make_recipe
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from DeepRegistrationLib.training.us_angle_recipe import UsAngleRecipe, pairs_of
 from Testing.Lib.ultrasound import moved_frame
 

@@ -8,8 +8,9 @@ from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.training.channels_last import channels_last
 from DeepRegistrationLib.training.random_stream import generator_for
 from DeepRegistrationLib.training.recipe import TrainingSettings
-from DeepRegistrationLib.training.recipes import TrainableNetwork, make_recipe
+from DeepRegistrationLib.training.recipes import make_recipe
 from DeepRegistrationLib.training.run import Machines, train
+from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from DeepRegistrationLib.training.xray_deep_net_recipe import XrayData, XrayDeepNetRecipe, direction_figures
 from DeepRegistrationLib.training_command import run_training
 from Testing.Lib.data.xray_cubes import a_patient
@@ -98,7 +99,18 @@ def test_ct_names_that_do_not_exist_are_refused(tmp_path):
 
 def test_without_cts_the_command_asks_for_them(tmp_path):
     with pytest.raises(InputError, match="No CTs were given"):
-        run_training("xray-deep-net", None, tmp_path, None, "cpu", 1, 1, False, None, lambda progress: True)
+        run_training(
+            TrainableNetwork.XRAY_DEEP_NET,
+            None,
+            tmp_path,
+            None,
+            "cpu",
+            1,
+            1,
+            False,
+            None,
+            lambda progress: True,
+        )
 
 
 def test_settings_may_come_from_a_file(tmp_path):
