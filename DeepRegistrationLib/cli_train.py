@@ -41,7 +41,11 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")
     ] = False,
     start_from: Annotated[
-        Path | None, typer.Option(help="Begin with these weights (safetensors) instead of random ones.")
+        Path | None,
+        typer.Option(
+            help="Begin with these weights (safetensors) instead of random ones; those of "
+            "biplanar-affine-net are a part of biplanar-net."
+        ),
     ] = None,
     device: Annotated[Device, typer.Option(help="auto takes a graphics card if there is one.")] = Device.AUTO,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only errors.")] = False,

@@ -10,8 +10,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.progress import Report, keep_going
@@ -19,6 +18,7 @@ from DeepRegistrationLib.training.module import RecipeModule
 from DeepRegistrationLib.training.recipe import Recipe
 from DeepRegistrationLib.training.recipes import recipe_as_dict
 from DeepRegistrationLib.training.shared_batch_norm import share_batch_norms
+from DeepRegistrationLib.training.start_weights import begin_with
 from DeepRegistrationLib.training.step_loader import StepLoader
 from DeepRegistrationLib.training.training_progress import TrainingProgress
 
@@ -62,7 +62,8 @@ def train(
         machines: where it runs; with several processes every one of them calls this function.
         resume: continue from the last checkpoint in the folder; the loss goes on as if nothing had happened.
         report: receives progress; returns False to stop.
-        start_from: weights of an earlier training of the same network to begin with; None is random.
+        start_from: weights of an earlier training of the same network, or of a part of it, to begin with;
+            None is random.
 
     Returns:
         The file with the weights.
@@ -78,7 +79,7 @@ def train(
     lightning.seed_everything(settings.seed, verbose=False)
     module = RecipeModule(recipe, data)
     if start_from is not None:
-        _begin_with(start_from, module)
+        begin_with(start_from, module.network)
     if machines.devices * machines.nodes > 1:
         share_batch_norms(module.network)
     progress = TrainingProgress(report, settings.steps)
@@ -156,16 +157,6 @@ def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> Path | None:
             f"same settings again (they are in {RECIPE}), or name another folder."
         )
     return checkpoint
-
-
-def _begin_with(weights: Path, module: RecipeModule) -> None:
-    try:
-        module.network.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError) as err:
-        raise InputError(
-            f"The weights '{weights}' cannot be begun with: {err}. Name a {WEIGHTS} of a training of the "
-            "same network with the same settings."
-        ) from err
 
 
 def _write_weights(module: RecipeModule, trainer: lightning.Trainer, folder: Path) -> None:
