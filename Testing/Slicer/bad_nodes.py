@@ -311,7 +311,11 @@ _BIPLANAR = [
     BadChoice("an atlas folder without an atlas", _anEmptyAtlasFolder, "has no atlas_ct.nii.gz"),
     BadChoice("an atlas without labels", _noLabels, "No labels are chosen for the atlas 'Atlas'"),
     BadChoice("an atlas beside the detector", _farAway, "'View 1' shows 0 % of the atlas"),
-    BadChoice("no network", _biplanar(method=BiplanarMethodChoice.NETWORK), "needs the network"),
+    BadChoice(
+        "an atlas that the network does not know",
+        _biplanar(method=BiplanarMethodChoice.NETWORK),
+        "another atlas was given",
+    ),
 ]
 
 

@@ -110,7 +110,9 @@ BAD = [
     BadInput("labels that mark nothing", with_atlas("atlas_labels.nrrd", lambda v: v * 0), "label"),
     BadInput("an atlas of one value", with_atlas("atlas_ct.nrrd", lambda v: v * 0 + 40), "constant"),
     BadInput("a start beside the detector", far_away, "shows 0 % of the atlas"),
-    BadInput("a network that is not installed", given("method", "network"), "needs the network"),
+    BadInput(
+        "an atlas that the network does not know", given("method", "network"), "another atlas was given"
+    ),
     BadInput("a search of nothing", given("search-rotation", 0), "rotation of the search"),
     BadInput("a view that may look anywhere", given("view-rotation", 90), "views' directions"),
     BadInput("less than no freedom", given("shape-freedom", -1), "freedom of the shape"),
