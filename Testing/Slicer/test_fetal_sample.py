@@ -6,6 +6,7 @@ import pytest
 import slicer
 from DeepRegistrationSlicer.Choices import AtlasChoice, JobChoice, SliceChoice
 from DeepRegistrationSlicer.FetalSample import fetalSample
+from DeepRegistrationSlicer.WorkerClient import sharedWorkerClient
 
 from DeepRegistrationLib.sample_data import is_installed
 
@@ -21,6 +22,9 @@ def downloaded_files(monkeypatch, tmp_path):
     monkeypatch.setenv("DEEPREGISTRATION_DATA", str(tmp_path))
     (tmp_path / "fetal-brain").symlink_to(SHARED_DATA, target_is_directory=True)
     assert is_installed(fetalSample())
+    sharedWorkerClient().shutdown()  # a worker looks for atlases where it was started
+    yield
+    sharedWorkerClient().shutdown()
 
 
 @pytest.mark.parametrize("job", TABS, ids=lambda job: job.value)
