@@ -32,7 +32,7 @@ FEMUR_ATLAS = Part("femur-atlas", "CC BY-NC 4.0, as the bones that it was made f
 
 
 def partsOf(parameters: RegistrationParameters) -> list[Part]:
-    """What the tab shown may use. Networks begin with the same word as their job: fetal, xray, us."""
+    """What the tab shown may use. Networks begin with the first word of their job: fetal, us, biplanar."""
     word = parameters.job.value.partition("-")[0]
     entries = [entry for entry in model_catalog().values() if entry.is_non_commercial]
     parts = [Part(entry.name, entry.licence) for entry in entries if entry.name.partition("-")[0] == word]

@@ -4,24 +4,15 @@ import numpy as np
 import torch
 
 from DeepRegistrationLib.data.biplanar_synthesis import grid_around
-from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
-from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.losses.biplanar_loss import volume_correlation
 from DeepRegistrationLib.networks.biplanar_affine_net import similarity_matrix
 from DeepRegistrationLib.networks.biplanar_views import BiplanarSize, BiplanarViews, warp_volumes
 from DeepRegistrationLib.optimize.lbfgs import minimize_lbfgs
-from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
+from DeepRegistrationLib.workflows.biplanar_network_input import masked_attenuation
 
 _GRID = BiplanarSize(volume_shape_kji=(64, 43, 64), spacing_mm=(2.0, 2.0, 3.0))
 _ITERATIONS = 60
-
-
-def masked_attenuation(ct: Volume, labels: Volume, grid: VolumeGeometry) -> torch.Tensor:
-    """(1, 1, K, J, I) float32; attenuation of the bone on a grid, 0 elsewhere [1/mm]."""
-    bone = resample(labels, grid, labels=True).values != 0
-    values = attenuation_from_hu(resample(ct, grid, outside=-1000.0).values.float())
-    return (values * bone)[None, None]
 
 
 def best_similarity(atlas: tuple[Volume, Volume], patient: tuple[Volume, Volume]) -> np.ndarray:

@@ -64,6 +64,12 @@ class NetworkMap:
         """Of the atlas, where the patient's is 1."""
         return float(np.cbrt(np.linalg.det(self.atlas_from_start[:3, :3])))
 
+    def velocity_on(self, grid: VolumeGeometry) -> torch.Tensor:
+        """(K, J, I, 3) float32; the velocity at the voxels of another grid."""
+        ijk = affine_grid(self.grid.ijk_from_ras @ grid.ras_from_ijk, grid.shape_kji)
+        values = sample(self.velocity.movedim(-1, 0)[None], ijk[None].float(), padding="border")[0]
+        return values.movedim(0, -1)
+
     def world_from_atlas(self, start: np.ndarray, centre_ras: np.ndarray) -> np.ndarray:
         """(4, 4) float64; the rigid part of the answer, which brings the middle of the bone to its place.
 
@@ -189,9 +195,7 @@ def as_numbers(
     shift = torch.from_numpy(answer.atlas_from_start[:3, 3] + linear @ centre - centre)
     pose = torch.cat([turn / np.radians(spread.turn_deg), shift / spread.shift_mm])
     stretch = torch.linalg.solve(fine.stretch_root.double(), _stretch(answer) - fine.stretch_mean.double())
-    ijk = affine_grid(answer.grid.ijk_from_ras @ control.ras_from_ijk, control.shape_kji)
-    values = sample(answer.velocity.movedim(-1, 0)[None], ijk[None].float(), padding="border")[0]
-    local = (_coefficients(values.movedim(0, -1)) - fine.mean) / fine.local_mm
+    local = (_coefficients(answer.velocity_on(control)) - fine.mean) / fine.local_mm
     numbers = replace(DeformationNumbers.zeros(fine, 2), pose=pose, stretch=stretch, local=local.double())
     return bent, numbers
 
@@ -222,8 +226,6 @@ def as_prior(answer: NetworkMap, atlas: BendableAtlas, model: DeformationModel) 
         model: of shapes, about the mean of its patients.
     """
     grid = atlas.grid(FLOW_MM, border=1)
-    ijk = affine_grid(answer.grid.ijk_from_ras @ grid.ras_from_ijk, grid.shape_kji)
-    values = sample(answer.velocity.movedim(-1, 0)[None], ijk[None].float(), padding="border")[0]
     # least squares, axis by axis; directions that the grid hardly shows are left out
     backwards = tuple(
         torch.linalg.pinv(matrix.double(), rtol=0.05).float()
@@ -231,7 +233,7 @@ def as_prior(answer: NetworkMap, atlas: BendableAtlas, model: DeformationModel) 
     )
     return replace(
         model,
-        mean=on_grid(values.movedim(0, -1), backwards),
+        mean=on_grid(answer.velocity_on(grid), backwards),
         modes=_DOUBT * model.modes,
         stretch_mean=_stretch(answer).float(),
         stretch_root=_DOUBT * model.stretch_root,

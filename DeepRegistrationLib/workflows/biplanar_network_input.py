@@ -11,6 +11,7 @@ from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.geometry.detector_rays import rays_of_cameras
 from DeepRegistrationLib.geometry.grid import affine_grid, sample_plane
+from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.images.volume import Volume
@@ -81,13 +82,18 @@ def network_input(
         trained = trained_camera(view_angles(camera, grid.centre_ras), grid.centre_ras, size)
         images.append(masked_as_seen(radiograph, shadow, camera, trained))
         cameras.append(rays_of_cameras(trained))
-    bone = resample(labels, grid, labels=True).values != 0
-    atlas = attenuation_from_hu(resample(ct, grid, outside=-1000.0).values.float()) * bone
     return NetworkInput(
         torch.stack(images)[None].to(device),
-        atlas[None, None].to(device),
+        masked_attenuation(ct, labels, grid).to(device),
         BiplanarViews(grid, tuple(rays.to(device) for rays in cameras)),
     )
+
+
+def masked_attenuation(ct: Volume, labels: Volume, grid: VolumeGeometry) -> torch.Tensor:
+    """(1, 1, K, J, I) float32; attenuation of the bone on a grid, 0 elsewhere [1/mm]."""
+    bone = resample(labels, grid, labels=True).values != 0
+    values = attenuation_from_hu(resample(ct, grid, outside=-1000.0).values.float())
+    return (values * bone)[None, None]
 
 
 def view_angles(camera: Camera, point_ras: np.ndarray) -> ViewAngles:
