@@ -69,7 +69,7 @@ def biplanar(
     method: Annotated[
         BiplanarMethod,
         typer.Option(
-            help="auto: as optimize, near the network's answer where it may be asked. "
+            help="auto: as optimize, with the network's answer as one of the starts where it may be asked. "
             "optimize: pose, proportions and shape from the radiographs. sdm: the statistical model alone. "
             "network: the paper's answer, for the program's femur and two masked views from front and side."
         ),

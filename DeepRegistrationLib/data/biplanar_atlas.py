@@ -12,7 +12,7 @@ from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.checks import check_same_grid
 from DeepRegistrationLib.images.crop import box_around
 from DeepRegistrationLib.images.volume import Volume
-from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
+from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
 
 _CONTINUED_MM = 24.0
 """By how much a bone that is cut is continued: a shorter atlas than patient would end in the image."""
@@ -64,15 +64,20 @@ class BendableAtlas:
     def channels(self, grid: VolumeGeometry, device: torch.device) -> torch.Tensor:
         """Bone on a coarser grid, for projections.
 
+        A bone stands where soft tissue would: X-rays tell how much more it takes than water. Marrow, which
+        takes less, is negative.
+
         Args:
             grid: along the axes of the atlas.
             device: of the result.
 
         Returns:
-            (1, 2, K, J, I) float32; attenuation of the bone [1/mm] and share of the voxel that is bone.
+            (1, 2, K, J, I) float32; attenuation of the bone beyond that of water [1/mm] and share of the
+            voxel that is bone.
         """
         bone = (self.labels.values != 0).float()
-        fine = torch.stack([attenuation_from_hu(self.ct.values.float()) * bone, bone])[None]
+        beyond_water = attenuation_from_hu(self.ct.values.float()) - WATER_PER_MM
+        fine = torch.stack([beyond_water * bone, bone])[None]
         return averaged(fine, self.labels.geometry, grid).to(device)
 
 

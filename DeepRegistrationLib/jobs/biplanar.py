@@ -17,7 +17,7 @@ class BiplanarMethod(StrEnum):
     """How the atlas is bent."""
 
     AUTO = "auto"
-    """As `optimize`, about the network's answer and not the mean shape, if it may be asked. The default."""
+    """As `optimize`; where the network may be asked, its answer is one of the starts. The default."""
     OPTIMIZE = "optimize"
     """Pose, proportions, modes of shape and what goes beyond them; needs no network."""
     SDM = "sdm"

@@ -1,6 +1,6 @@
 """How well a bent atlas matches radiographs: its shadow, the edges within it, and what the deformation costs.
 
-    atlas --phi--> bent atlas --T^-1, view correction--> camera --> thickness of bone, attenuation of bone
+    atlas --phi--> bent atlas --T^-1, view correction--> camera --> thickness of bone, its attenuation
 
 The atlas is bent on its own grid and projected where it stands; the projector differentiates in both.
 """
@@ -42,8 +42,8 @@ class BiplanarWeights:
         edges: of edges that are not explained; one radiograph without any explained edge costs this.
     """
 
-    shadow: float = 0.3
-    edges: float = 100.0
+    shadow: float = 0.15
+    edges: float = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class BiplanarObjective:
     """Cost of maps of one atlas at one level.
 
     Args:
-        channels: (1, 2, K, J, I); attenuation and share of bone (`BendableAtlas.channels`).
+        channels: (1, 2, K, J, I); attenuation beyond water and share of bone (`BendableAtlas.channels`).
         geometry: their grid, along the axes of the atlas.
         flow_grid: where velocities are integrated.
         bent: the maps.
@@ -109,7 +109,7 @@ class BiplanarObjective:
     def images(
         self, numbers: DeformationNumbers, displacement: torch.Tensor | None
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Attenuation and thickness [mm] of bone before each camera, (rows, columns) each.
+        """Attenuation beyond water and thickness [mm] of bone before each camera, (rows, columns) each.
 
         Args:
             numbers: of the map.

@@ -41,7 +41,7 @@ def find_start(
     Where the shadow of the bone is known, the thickness of the bone is compared with it; else edges are.
 
     Args:
-        channels: (1, 2, K, J, I); attenuation and share of bone.
+        channels: (1, 2, K, J, I); attenuation beyond water and share of bone.
         geometry: of `channels`.
         targets: radiographs.
         world_from_atlas: (4, 4); where the atlas stands; one of the starts.

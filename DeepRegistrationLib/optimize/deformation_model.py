@@ -17,7 +17,7 @@ from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.geometry.spline_grid import AxisMatrices, on_grid
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 
-_SHARED_MM = 30.0
+_SHARED_MM = 50.0
 """Over which bones differ from all shapes of a model: a person's shaft is thicker, a neck longer [mm]."""
 _ABOUT_BEAM = 0.1
 """Factor on the uncertainty of a turn of a view about its beam: it is the bone's own as far as the other view
@@ -73,7 +73,7 @@ def shared_matrices(control: VolumeGeometry) -> AxisMatrices:
     """What control points share with their neighbours, axis by axis: white noise becomes smooth, and keeps 1.
 
     Args:
-        control: control points; the Gaussian's standard deviation is 30 mm / sqrt(2), so that two points
+        control: control points; the Gaussian's standard deviation is 50 mm / sqrt(2), so that two points
             this far apart share exp(-1/2).
     """
     found = []

@@ -36,7 +36,7 @@ def fit_labels(
     subject: LabelledGrid,
     bent: AtlasMap,
     flow_grid: VolumeGeometry,
-    iterations: tuple[int, int] = (25, 100),
+    iterations: tuple[int, int] = (50, 100),
     watch: Callable[[int, float], None] = lambda iteration, cost: None,
 ) -> DeformationNumbers:
     """Numbers of the map that lays the labels of an atlas on those of a subject.

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import OptimizeResult, minimize
 
-_MEMORY = 12
+_MEMORY = 30
 
 
 def minimize_lbfgs(
@@ -14,7 +14,7 @@ def minimize_lbfgs(
     start: Mapping[str, torch.Tensor],
     iterations: int,
     watch: Callable[[int, float], None] = lambda iteration, cost: None,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-7,
 ) -> dict[str, torch.Tensor]:
     """Finds numbers with a smaller cost.
 

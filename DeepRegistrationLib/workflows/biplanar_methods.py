@@ -26,9 +26,7 @@ from DeepRegistrationLib.workflows.biplanar_network import (
     BIPLANAR_NET,
     NetworkMap,
     NetworkUnsuitedError,
-    agrees,
     as_numbers,
-    as_prior,
     ask_network,
     is_network_installed,
 )
@@ -39,7 +37,7 @@ START, POSE, SHAPE = "Looking for the bone", "Pose and proportions", "Shape"
 _COARSE_MM, _FINE_MM = 4.0, 2.5
 _COARSE_PX, _FINE_PX, _START_PX = 56, 112, 32
 _STARTS = 24
-_LOCAL_MM, _BROAD_MM = 3.0, 3.0
+_LOCAL_MM, _BROAD_MM = 4.0, 4.0
 """Standard deviation of what goes beyond the modes of a model: of each control point alone, and of what
 control points within some cm share [mm]. Set on the validation subject, whose femur no mode has seen."""
 
@@ -51,12 +49,8 @@ _UNSUITED = (
     f"The network {BIPLANAR_NET} cannot be asked about these images: {{}}. Choose auto or optimize, which "
     "take any."
 )
-_WITHOUT_NETWORK = f"The network {BIPLANAR_NET} is not installed: the shape was found without it."
-_ELSEWHERE = (
-    f"The network {BIPLANAR_NET} saw the bone in another place than the search did: the shape was found "
-    "without it."
-)
-_NOT_ASKED = f"The network {BIPLANAR_NET} was not asked, because {{}}: the shape was found without it."
+_WITHOUT_NETWORK = f"The network {BIPLANAR_NET} is not installed: the bone was looked for without it."
+_NOT_ASKED = f"The network {BIPLANAR_NET} was not asked, because {{}}: the bone was looked for without it."
 
 Advance = Callable[[float, str, np.ndarray | None], None]
 """Told the fraction done, the stage and the pose so far (world from atlas); raises to stop."""
@@ -122,11 +116,6 @@ def find_shape(
         lambda fraction: advance(fraction, START, None),
         () if answer is None else [answer.world_from_atlas(inputs.start, atlas.centre_ras)],
     )
-    if answer is not None and not agrees(answer, start, inputs.start, atlas.centre_ras):
-        answer, notes = None, (*notes, _ELSEWHERE)
-    if answer is not None:
-        start = answer.world_from_atlas(inputs.start, atlas.centre_ras)
-        model = as_prior(answer, atlas, model)
     shadows = _shadows(inputs, atlas, start)
     levels = [
         FitLevel(channel, grid, _targets(inputs, atlas, start, shadows, pixels))
@@ -188,19 +177,21 @@ def _fitted(
     settings: BiplanarSettings,
     advance: Advance,
 ) -> BiplanarFit:
-    """Pose and proportions, then modes, then everything."""
+    """Pose and proportions, then everything.
+
+    Modes are not fitted before what goes beyond them is free: they would take over what is not theirs.
+    """
     views = ("views",) if settings.view_rotation_deg or settings.view_translation_mm else ()
     shape = ("modes",) if bent.model.count else ()
     everything = (*shape, "local") if bent.spread.local else shape
     stages = [
         FitStage(0, ("pose", "stretch"), 8),
-        FitStage(0, ("pose", "stretch", *shape, *views), 8),
-        FitStage(1, ("pose", "stretch", *everything, *views), 60),
+        FitStage(1, ("pose", "stretch", *everything, *views), 180 if bent.spread.local else 60),
     ]
 
     def watch(fraction: float, cost: float, numbers: DeformationNumbers) -> None:
         pose = np.linalg.inv(bent.atlas_from_world(numbers).detach().numpy())
-        advance(fraction, POSE if fraction < 0.2 else SHAPE, pose)
+        advance(fraction, POSE if fraction < 0.05 else SHAPE, pose)
 
     return fit_atlas(levels, flow_grid, bent, stages, BiplanarWeights(), None, watch)
 

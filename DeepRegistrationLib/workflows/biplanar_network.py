@@ -7,7 +7,6 @@ import torch
 from scipy.ndimage import spline_filter
 
 from DeepRegistrationLib.data.biplanar_atlas import BendableAtlas
-from DeepRegistrationLib.data.biplanar_shape_model import FLOW_MM
 from DeepRegistrationLib.errors import InputError, RegistrationError
 from DeepRegistrationLib.geometry.grid import affine_grid, index_grid, sample
 from DeepRegistrationLib.geometry.rotations import rotation_vector_from_matrix
@@ -34,9 +33,6 @@ _BEYOND_DEG = 12.0
 _DISTANCE_MM = (600.0, 1500.0)
 _CONTROL_MM = 4.0
 """Control points for the answer; about a voxel of the network."""
-_DOUBT = 0.6
-"""What stays of a shape model's spread around the network's answer; set on the validation subject."""
-_NEAR_DEG, _NEAR_MM = 10.0, 10.0
 
 
 class NetworkUnsuitedError(InputError):
@@ -198,48 +194,6 @@ def as_numbers(
     local = (_coefficients(answer.velocity_on(control)) - fine.mean) / fine.local_mm
     numbers = replace(DeformationNumbers.zeros(fine, 2), pose=pose, stretch=stretch, local=local.double())
     return bent, numbers
-
-
-def agrees(
-    answer: NetworkMap, world_from_atlas: np.ndarray, start: np.ndarray, centre_ras: np.ndarray
-) -> bool:
-    """The network sees the bone about where a search found it.
-
-    Args:
-        answer: of the network.
-        world_from_atlas: (4, 4); rigid pose of the search.
-        start: (4, 4); world from atlas at which the network was asked.
-        centre_ras: (3,); middle of the bone [mm, atlas RAS].
-    """
-    between = np.linalg.inv(answer.world_from_atlas(start, centre_ras)) @ world_from_atlas
-    turn = rotation_vector_from_matrix(torch.from_numpy(between[None, :3, :3]))
-    moved_mm = np.linalg.norm(between[:3, :3] @ centre_ras + between[:3, 3] - centre_ras)
-    return bool(np.degrees(turn.norm().item()) < _NEAR_DEG and moved_mm < _NEAR_MM)
-
-
-def as_prior(answer: NetworkMap, atlas: BendableAtlas, model: DeformationModel) -> DeformationModel:
-    """A shape model about the network's answer: that is its mean, and its spread is smaller.
-
-    Args:
-        answer: of the network.
-        atlas: prepared.
-        model: of shapes, about the mean of its patients.
-    """
-    grid = atlas.grid(FLOW_MM, border=1)
-    # least squares, axis by axis; directions that the grid hardly shows are left out
-    backwards = tuple(
-        torch.linalg.pinv(matrix.double(), rtol=0.05).float()
-        for matrix in spline_matrices(model.control, grid)
-    )
-    return replace(
-        model,
-        mean=on_grid(answer.velocity_on(grid), backwards),
-        modes=_DOUBT * model.modes,
-        stretch_mean=_stretch(answer).float(),
-        stretch_root=_DOUBT * model.stretch_root,
-        local_mm=_DOUBT * model.local_mm,
-        broad_mm=_DOUBT * model.broad_mm,
-    )
 
 
 def _stretch(answer: NetworkMap) -> torch.Tensor:

@@ -16,6 +16,7 @@ from DeepRegistrationLib.data.femur_folder import CtPair
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.images.write import write_nrrd
+from DeepRegistrationLib.projection.attenuation import WATER_PER_MM
 from Testing.Lib.pictures import FAR, oblique_geometry, positions
 from Testing.Lib.xray_case import a_body
 
@@ -63,6 +64,23 @@ def test_voxels_are_averaged_and_bone_keeps_its_place_and_volume():
     assert float(share.sum()) * grid.voxel_volume_mm3 == pytest.approx(fine, rel=0.05)
     centre = (share[..., None].numpy() * positions(grid)).sum((0, 1, 2)) / float(share.sum())
     assert np.linalg.norm(centre - atlas.centre_ras) < 0.3
+
+
+def test_a_bone_takes_from_the_rays_what_it_adds_to_the_water_in_its_place():
+    ct, labels = a_shaft(first_k=5, last_k=25)
+    atlas = prepare_atlas(ct, labels)
+    grid, cpu = atlas.grid(2.0), torch.device("cpu")
+    attenuation, share = atlas.channels(grid, cpu)[0]
+    inside = share > 0.999
+    assert int(inside.sum()) > 100
+    torch.testing.assert_close(
+        attenuation[inside], torch.full((int(inside.sum()),), 0.9 * WATER_PER_MM), rtol=1e-4, atol=0
+    )
+    # a bone that is as dense as water is not seen, and one of fat lets more rays through
+    for hu, sign in ((0.0, 0), (-100.0, -1)):
+        soft = prepare_atlas(ct.with_values(torch.full_like(ct.values, hu)), labels).channels(grid, cpu)[0]
+        torch.testing.assert_close(soft[1], share)
+        assert torch.equal(soft[0][inside].sign(), torch.full_like(soft[0][inside], sign))
 
 
 def test_labels_without_bone_are_refused():

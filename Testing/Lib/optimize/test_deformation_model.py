@@ -90,9 +90,9 @@ def test_what_neighbours_share_is_smooth_and_as_wide_as_it_is_said():
         drawn.append(bent.coefficients(replace(DeformationNumbers.zeros(model), local=local)))
     fields = torch.stack(drawn)
     assert fields.std().item() == pytest.approx(2.0, rel=0.1)
-    # two control points, 24 mm apart along k, share exp(-(24 / 30)^2 / 2)
+    # two control points, 24 mm apart along k, share exp(-(24 / 50)^2 / 2)
     products = (fields[:, 2:] * fields[:, :-2]).mean() / fields.square().mean()
-    assert products.item() == pytest.approx(np.exp(-(0.8**2) / 2), abs=0.05)
+    assert products.item() == pytest.approx(np.exp(-(0.48**2) / 2), abs=0.05)
 
 
 def test_a_view_turns_less_about_its_own_beam_than_across_it():
