@@ -81,7 +81,7 @@ def wait_for(condition, process):
     while not condition():
         assert process.poll() is None, "the batch ended too early"
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 def test_forty_cases_are_done_once_although_the_batch_is_stopped_twice_and_a_process_killed(start, tmp_path):
