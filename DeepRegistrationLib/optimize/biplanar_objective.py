@@ -22,6 +22,8 @@ from DeepRegistrationLib.similarity.radiograph_filters import derivative_images,
 
 _SQUARINGS = 4
 _EDGE_MM = 2.0
+_ALWAYS_LEFT = 0.02
+"""Part of the edges that nothing explains: beyond it no fit is better than another."""
 _LEAST_SHARE = 0.33
 """Voxels blur the surface of the bone; rays that touch the blur only would make its shadow too large. Shares
 below the least one are none, and a pixel is about two thirds of a shadow where the rest is 2 mm thick. Set so
@@ -39,11 +41,13 @@ class BiplanarWeights:
 
     Attributes:
         shadow: of a shadow that is wrong by one square mm of the patient.
-        edges: of edges that are not explained; one radiograph without any explained edge costs this.
+        edges: of the logarithm of the edges that are not explained, as if the edges of a radiograph were
+            twice as many independent samples with noise of unknown size: where much remains unexplained
+            anyway, a little more counts less.
     """
 
     shadow: float = 0.15
-    edges: float = 300.0
+    edges: float = 42.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +143,7 @@ class BiplanarObjective:
         total = 0.5 * sum(PRICES[name] * numbers.blocks()[name].square().sum() for name in free)
         images = self.images(numbers, self._displacement_if_bent(numbers, free))
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
-            total = total + self._weights.edges * (1 - edge_correlation(bone, target)).double().cpu()
+            total = total + self._weights.edges * _surprise(edge_correlation(bone, target)).double().cpu()
             if target.shadow is not None:
                 wrong = (shadow_of(thickness) - target.shadow)[target.used].square().sum()
                 total = total + self._weights.shadow * area * wrong.double().cpu()
@@ -156,7 +160,9 @@ class BiplanarObjective:
         images = self.images(numbers, self._displacement_if_bent(numbers, free))
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
             found, seen = _edges(bone, target)
-            parts.append((found - seen) * self._weights.edges**0.5)
+            left = (found - seen).norm().clamp(min=1e-6)
+            share = _surprise((found * seen).sum())
+            parts.append((found - seen) / left * (2 * self._weights.edges * share) ** 0.5)
             if target.shadow is not None:
                 wrong = (shadow_of(thickness) - target.shadow)[target.used]
                 parts.append(wrong * (2 * self._weights.shadow * area) ** 0.5)
@@ -179,6 +185,14 @@ def edge_correlation(bone: torch.Tensor, target: BiplanarTarget) -> torch.Tensor
     """
     found, seen = _edges(bone, target)
     return (found * seen).sum()
+
+
+def _surprise(correlation: torch.Tensor) -> torch.Tensor:
+    """What edges with some correlation cost, 0 for a perfect one: the logarithm of the variance that is left.
+
+    Source: the likelihood of samples with normal noise of unknown size, at its best size.
+    """
+    return (1 + (1 - correlation) / _ALWAYS_LEFT).log()
 
 
 def _edges(bone: torch.Tensor, target: BiplanarTarget) -> tuple[torch.Tensor, torch.Tensor]:
