@@ -20,6 +20,14 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class VoxelAxis(StrEnum):
+    """Axes of an image's voxels."""
+
+    I = "i"  # noqa: E741
+    J = "j"
+    K = "k"
+
+
 CoarserOption = Annotated[
     int,
     typer.Option(help="2 or 4: larger voxels. 1 is 192 x 128 x 192 of 0.664 x 0.664 x 1 mm.", min=1, max=4),
@@ -127,6 +135,13 @@ def femora_from_ct(
     header_factor: Annotated[
         float, typer.Option(help="By which the true voxels are larger than the header says.", min=0.01)
     ] = 1.0,
+    reversed_axis: Annotated[
+        VoxelAxis | None,
+        typer.Option(
+            help="Axis of the voxels along which the header runs the wrong way, for example front where back "
+            "is: patients would be mirrored, left bones taken for right ones."
+        ),
+    ] = None,
     coarser: CoarserOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.")] = False,
 ) -> None:
@@ -144,7 +159,8 @@ def femora_from_ct(
         femora = {side: label for side, label in named.items() if label is not None}
         if not femora:
             raise InputError("No femur is named. Give the label of at least one with --left or --right.")
-        written = write_ct_femora(ct, labels, femora, output, header_factor, coarser)
+        axis = None if reversed_axis is None else list(VoxelAxis).index(reversed_axis)
+        written = write_ct_femora(ct, labels, femora, output, header_factor, axis, coarser)
         say("\n".join(map(str, written)))
         return ExitCode.DONE
 

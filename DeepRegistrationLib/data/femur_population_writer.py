@@ -86,6 +86,7 @@ def write_ct_femora(
     femora: Mapping[Side, int],
     output: Path,
     header_factor: float = 1.0,
+    reversed_axis: int | None = None,
     coarser: int = 1,
 ) -> list[Path]:
     """Writes the femora of a real CT as the population has them.
@@ -96,6 +97,7 @@ def write_ct_femora(
         femora: side -> label of the femur.
         output: folder to be made; must be empty or absent.
         header_factor: by which the true voxels are larger than the header says.
+        reversed_axis: along which the header runs the wrong way, 0 is i; None where it is right.
         coarser: as in `write_population`.
 
     Returns:
@@ -106,8 +108,10 @@ def write_ct_femora(
     """
     _check_empty(output)
     volumes = (read_volume(ct), read_volume(labels, labels=True))
-    scaled = [volume.with_voxels_scaled(header_factor) for volume in volumes]
-    found = femora_from_ct(*scaled, femora, coarser_settings(coarser))
+    mended = [volume.with_voxels_scaled(header_factor) for volume in volumes]
+    if reversed_axis is not None:
+        mended = [volume.with_axis_reversed(reversed_axis) for volume in mended]
+    found = femora_from_ct(*mended, femora, coarser_settings(coarser))
     output.mkdir(parents=True, exist_ok=True)
     names = {side: f"{volumes[0].name.removesuffix('_ct')}_{side}" for side in found}
     write_table([table_row(femur, names[side]) for side, femur in found.items()], output)

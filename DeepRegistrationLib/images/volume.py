@@ -40,6 +40,17 @@ class Volume:
         matrix[:3] *= factor
         return replace(self, geometry=VolumeGeometry(self.geometry.shape_kji, matrix))
 
+    def with_axis_reversed(self, axis: int) -> "Volume":
+        """The same values where the header runs along an axis the wrong way: mirrored about the middle.
+
+        Args:
+            axis: 0 is i, 1 is j, 2 is k.
+        """
+        matrix = self.geometry.ras_from_ijk.copy()
+        matrix[:3, 3] += matrix[:3, axis] * (self.geometry.size_ijk[axis] - 1)
+        matrix[:3, axis] *= -1
+        return replace(self, geometry=VolumeGeometry(self.geometry.shape_kji, matrix))
+
     def to(self, device: torch.device) -> "Volume":
         """The same volume with its values on a device."""
         return replace(self, values=self.values.to(device))

@@ -12,6 +12,7 @@ from DeepRegistrationLib.data.femur_folder import find_pairs, read_landmarks
 from DeepRegistrationLib.data.femur_from_ct import femora_from_ct
 from DeepRegistrationLib.data.femur_meshes import Side
 from DeepRegistrationLib.data.femur_population import PopulationSettings
+from DeepRegistrationLib.data.femur_population_writer import coarser_settings, write_ct_femora
 from DeepRegistrationLib.data.mask_surface import mask_surface
 from DeepRegistrationLib.data.signed_distance import signed_distance
 from DeepRegistrationLib.data.xray_split import TS0561_HEADER_FACTOR
@@ -109,6 +110,32 @@ def test_the_command_writes_both_femora_as_a_folder_of_pairs(a_ct_with_both_femo
     assert set(read_landmarks(tmp_path / "out")) == {"two_left", "two_right"}
 
 
+def test_a_header_that_runs_backwards_is_turned_round(a_ct_with_both_femora, tmp_path):
+    ct, labels = a_ct_with_both_femora
+    turned = [volume.with_axis_reversed(1) for volume in (ct, labels)]
+    assert np.linalg.det(turned[0].geometry.ras_from_ijk[:3, :3]) == pytest.approx(
+        -np.linalg.det(ct.geometry.ras_from_ijk[:3, :3])
+    )
+    np.testing.assert_allclose(turned[0].geometry.centre_ras, ct.geometry.centre_ras, atol=1e-9)
+    last = ct.geometry.size_ijk[1] - 1
+    np.testing.assert_allclose(
+        turned[0].geometry.ras_from_ijk @ [3, 0, 5, 1], ct.geometry.ras_from_ijk @ [3, last, 5, 1]
+    )
+    for volume, name in zip(turned, ("ct", "labels"), strict=True):
+        write_nifti(volume, tmp_path / f"one_{name}.nii.gz")
+    wanted = femora_from_ct(ct, labels, {Side.RIGHT: 54}, coarser_settings(4))[Side.RIGHT]
+    write_ct_femora(
+        tmp_path / "one_ct.nii.gz",
+        tmp_path / "one_labels.nii.gz",
+        {Side.RIGHT: 54},
+        tmp_path / "out",
+        reversed_axis=1,
+        coarser=4,
+    )
+    found = find_pairs(tmp_path / "out")[0].read()[1]
+    torch.testing.assert_close(found.values > 0, wanted.labels.values > 0)
+
+
 def test_a_label_that_is_not_there_is_named(a_ct_with_both_femora):
     with pytest.raises(InputError, match=r"no voxel with the label 7 \(left femur\)"):
         femora_from_ct(*a_ct_with_both_femora, {Side.LEFT: 7}, COARSE)
@@ -127,6 +154,10 @@ def test_the_femora_of_ts0561_have_the_size_of_an_adult_with_the_corrected_heade
     radii = [femur.drawn["head_radius_mm"] for femur in found.values()]
     assert all(20 < radius < 27 for radius in radii)
     assert radii[0] == pytest.approx(radii[1], abs=1.0)
+    # as the header has it, the sacrum lies before the femora: rows run the other way
+    for volume, behind in ((scaled[1], False), (scaled[1].with_axis_reversed(1), True)):
+        sacrum, femur = (positions(volume.geometry)[volume.values == label] for label in (50, 54))
+        assert bool(sacrum[:, 1].mean() < femur[:, 1].mean() - 20) is behind
     # as the header has it, the head is that of a child
     (child,) = femora_from_ct(ct, labels, {Side.LEFT: 53}, COARSE).values()
     assert child.drawn["head_radius_mm"] < 16
