@@ -1,16 +1,21 @@
 """An atlas bent to two radiographs, on bodies whose true shape and place are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
 
+from DeepRegistrationLib.data.biplanar_atlas import prepare_atlas
+from DeepRegistrationLib.data.biplanar_shape_model import control_grid
 from DeepRegistrationLib.errors import Cancelled, InputError
 from DeepRegistrationLib.evaluation.overlap_metrics import overlap
 from DeepRegistrationLib.geometry.displacement import warp_points
 from DeepRegistrationLib.images.resample import resample
 from DeepRegistrationLib.jobs.biplanar import BiplanarMethod, BiplanarSettings
 from DeepRegistrationLib.jobs.device import Device
+from DeepRegistrationLib.optimize.deformation_model import free_model
 from DeepRegistrationLib.workflows.biplanar import register
 from DeepRegistrationLib.workflows.biplanar_products import round_trip_mm
 from DeepRegistrationLib.workflows.result import Trust
@@ -83,19 +88,23 @@ def test_a_camera_that_may_be_off_is_turned_back_towards_where_it_stood(a_case):
         type(radiograph)(radiograph.values, camera.camera, None, radiograph.name)
         for radiograph, camera in zip(wrong.radiographs, inputs.radiographs, strict=True)
     )
-    mistaken = type(inputs)(inputs.ct, inputs.labels, told, wrong.shadows)
+    # a sheared bone would explain the error as well: only who knows that bones are not sheared finds it
+    model = free_model(control_grid(prepare_atlas(inputs.ct, inputs.labels)))
+    unsheared = torch.diag(torch.tensor([0.04, 0.04, 0.04, 0.002, 0.002, 0.002]))
+    model = replace(model, stretch_root=unsheared)
+    mistaken = type(inputs)(inputs.ct, inputs.labels, told, wrong.shadows, model)
     settings = BiplanarSettings(
         method=BiplanarMethod.OPTIMIZE,
         view_rotation_deg=4.0,
         view_translation_mm=4.0,
-        shape_freedom=0.0,  # the body was stretched only: what is left is the camera's
+        shape_freedom=0.0,
         device=Device.CPU,
     )
     result = register(mistaken, settings)
-    # the world turns before the camera, so the other way; a sheared bone explains the rest nearly as well
+    # the world turns before the camera, so the other way
     turn = result.views[1].camera_correction[:3, :3]
     about_long_axis = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
-    assert -5.0 < about_long_axis < -0.7
+    assert -5.0 < about_long_axis < -2.0
     assert np.allclose(result.views[0].camera_correction, np.eye(4))
 
 
