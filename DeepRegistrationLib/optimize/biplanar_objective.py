@@ -161,8 +161,8 @@ class BiplanarObjective:
         for (bone, thickness), target, area in zip(images, self.targets, self._pixel_mm2, strict=True):
             found, seen = _edges(bone, target)
             left = (found - seen).norm().clamp(min=1e-6)
-            share = _surprise((found * seen).sum())
-            parts.append((found - seen) / left * (2 * self._weights.edges * share) ** 0.5)
+            paid = self._weights.edges * _surprise((found * seen).sum())
+            parts.append((found - seen) / left * (2 * paid) ** 0.5)  # half their squares are what is paid
             if target.shadow is not None:
                 wrong = (shadow_of(thickness) - target.shadow)[target.used]
                 parts.append(wrong * (2 * self._weights.shadow * area) ** 0.5)

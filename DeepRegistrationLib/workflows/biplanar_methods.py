@@ -188,10 +188,11 @@ def _fitted(
         FitStage(0, ("pose", "stretch"), 8),
         FitStage(1, ("pose", "stretch", *everything, *views), 180 if bent.spread.local else 60),
     ]
+    pose_part = stages[0].iterations / sum(stage.iterations for stage in stages)
 
     def watch(fraction: float, cost: float, numbers: DeformationNumbers) -> None:
         pose = np.linalg.inv(bent.atlas_from_world(numbers).detach().numpy())
-        advance(fraction, POSE if fraction < 0.05 else SHAPE, pose)
+        advance(fraction, POSE if fraction <= pose_part else SHAPE, pose)
 
     return fit_atlas(levels, flow_grid, bent, stages, BiplanarWeights(), None, watch)
 
