@@ -1,9 +1,9 @@
 """Search for the pose of a volume before a camera over the whole range of possible starts.
 
-A shift across the beam hardly changes a radiograph, it only moves it. So orientations and depths alone are
-tried out: each is projected once, in the middle of a detector larger than the real one, and a correlation of
-all shifts (by Fourier transform) tells where on the radiograph it fits best. Four dimensions are searched by
-sampling, two are found exactly.
+A shift across the beam hardly changes a radiograph, it only moves it: a correlation of all shifts (by Fourier
+transform) tells where on the radiograph a picture fits best. A turn about the beam does not change it at all,
+it turns the picture: none has to be projected again. What is left, two directions of turns and the depth, is
+tried out by projecting in the middle of a detector larger than the real one.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from DeepRegistrationLib.geometry.camera import Camera
 from DeepRegistrationLib.geometry.rigid import rigid_matrix
@@ -20,7 +21,9 @@ from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.optimize.shift_correlation import ShiftCorrelation
 from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 
-_CHUNK = 128
+_CHUNK = 64
+# each picture that was projected is turned so many times
+_TURNS_ABOUT_BEAM = 8
 # between the samples along a ray: a rough picture is enough to be ranked
 _STEP_VOXELS = 1.5
 # the anatomy may lie this near to the source, as part of the distance of the detector
@@ -80,13 +83,13 @@ def search_poses(
         start: (4, 4) float64; world from volume.
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
         pose_range: how far the start may be off.
-        count: orientations tried out.
+        count: orientations tried out, of which one in eight is projected.
         make_correlation: how shifted images are compared.
         seed: other numbers try out other orientations.
         advance: told the fraction done; raises to stop.
 
     Returns:
-        As many candidates as orientations, the best first.
+        At least as many candidates as orientations, the best first.
     """
     camera, mask = radiograph.camera, radiograph.used()
     rows, columns = camera.shape_px
@@ -96,19 +99,22 @@ def search_poses(
     middle = _MiddleOfDetector(camera, start, centre_ras)
     correlation = make_correlation(radiograph.values, mask, wide.shape_px)
     shifts = _shift_of_entries(camera.shape_px, wide.shape_px, before)
-    allowed = middle.is_within(shifts, 3.5 * pose_range.shift_mm)
-    bases = middle.poses(*_samples(count, pose_range, seed))
+    allowed = middle.is_within(shifts, 3.5 * pose_range.shift_mm).to(volume.values.device)
+    turns, depths_mm, about_beam = _samples(-(-count // _TURNS_ABOUT_BEAM), pose_range, seed)
+    bases = middle.poses(turns, depths_mm)
     values = volume.values[None, None]
     settings = ProjectionSettings(step_mm=_STEP_VOXELS * float(volume.geometry.spacing_mm.min()))
     poses, scores = [], []
-    for first in range(0, count, _CHUNK):
-        advance(first / count)
+    for first in range(0, len(bases), _CHUNK):
+        advance(first / len(bases))
         part = bases[first : first + _CHUNK]
         images = project(values, volume.geometry, wide, part, settings)[:, 0]
-        found = torch.where(allowed.to(images.device), correlation(images), -1.0)
-        best, at = (x.cpu() for x in found.flatten(1).max(1))
-        poses.append(middle.shifted(part, shifts.flatten(0, 1)[at]))
-        scores.append(best)
+        for angle in about_beam[first // _CHUNK]:
+            about_source, pixels = middle.turned_about_beam(angle, wide)
+            found = torch.where(allowed, correlation(_resampled(images, pixels)), -1.0)
+            best, at = (x.cpu() for x in found.flatten(1).max(1))
+            poses.append(middle.shifted(about_source @ part, shifts.flatten(0, 1)[at]))
+            scores.append(best)
     order = torch.cat(scores).argsort(descending=True, stable=True)
     return Candidates(torch.cat(poses)[order], torch.cat(scores)[order].double())
 
@@ -156,23 +162,47 @@ class _MiddleOfDetector:
         self._beam = self._rays(torch.from_numpy(middle_px)[None])[0]
         towards = self._start_centre - self._source
         self._distance = towards.norm()
+        self._across = torch.linalg.svd(self._beam[None]).Vh[1:]  # (2, 3)
         # the start as it would look in the middle of the detector: turned there about the source
         self._rotation = _shortest_turn(towards / self._distance, self._beam) @ start[:3, :3]
 
     def poses(self, turns: torch.Tensor, depths_mm: torch.Tensor) -> torch.Tensor:
-        """(N, 4, 4); world from volume for turns (N, 3, 3) of the start and moves (N,) in depth [mm]."""
+        """(N, 4, 4); world from volume for turns (N, 2) of the start about two axes across the beam [rad] and
+        moves (N,) in depth [mm]."""
         furthest = self._camera.source_to_detector_mm
         distance = (self._distance + depths_mm).clamp(_NEAREST * furthest, furthest)
-        rotations = turns @ self._rotation
+        rotations = matrix_from_rotation_vector(turns @ self._across) @ self._rotation
         centres = self._source + distance[:, None] * self._beam
         return rigid_matrix(rotations, centres - rotations @ self._centre)
 
     def shifted(self, poses: torch.Tensor, shifts_px: torch.Tensor) -> torch.Tensor:
         """(N, 4, 4); poses turned about the source so that their image moves by columns, rows (N, 2)."""
         middle_px = torch.from_numpy((np.array(self._camera.image_size_px) - 1) / 2)
-        turns = _shortest_turn(self._beam, self._rays(middle_px + shifts_px))
-        about_source = rigid_matrix(turns, self._source - turns @ self._source)
-        return about_source @ poses
+        return self._about_source(_shortest_turn(self._beam, self._rays(middle_px + shifts_px))) @ poses
+
+    def turned_about_beam(self, angle_rad: torch.Tensor, wide: Camera) -> tuple[torch.Tensor, torch.Tensor]:
+        """A turn about the beam: of poses, and of their pictures, exactly, whatever the angle of the detector.
+
+        Rays through the source stay rays through the source, and what lies on them stays on them.
+
+        Args:
+            angle_rad: scalar.
+            wide: camera of the pictures.
+
+        Returns:
+            (4, 4), to be applied in the world; (rows, columns, 2): column and row from where each pixel of the
+            turned picture comes.
+        """
+        turn = matrix_from_rotation_vector(angle_rad * self._beam)
+        rows, columns = wide.shape_px
+        grid = torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy")
+        before = self._rays(torch.stack(grid, -1).reshape(-1, 2).double(), wide) @ turn  # by its inverse
+        pixels, _ = wide.project((self._source + self._camera.source_to_detector_mm * before).numpy())
+        return self._about_source(turn), torch.from_numpy(pixels).reshape(rows, columns, 2)
+
+    def _about_source(self, turns: torch.Tensor) -> torch.Tensor:
+        """(..., 4, 4) from (..., 3, 3)."""
+        return rigid_matrix(turns, self._source - turns @ self._source)
 
     def is_within(self, shifts_px: torch.Tensor, shift_mm: float) -> torch.Tensor:
         """(...) bool; shifts (..., 2) that leave the anatomy's middle near its start, across the beam."""
@@ -181,9 +211,9 @@ class _MiddleOfDetector:
         start = (self._start_centre - self._source) / self._distance
         return torch.linalg.cross(rays, start.expand_as(rays)).norm(dim=-1) * self._distance < shift_mm
 
-    def _rays(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, 3); unit vectors from the source to pixels (N, 2)."""
-        points = torch.from_numpy(self._camera.ras_from_pixels(pixels.numpy()))
+    def _rays(self, pixels: torch.Tensor, camera: Camera | None = None) -> torch.Tensor:
+        """(N, 3); unit vectors from the source to pixels (N, 2) of this camera, or of one with other pixels."""
+        points = torch.from_numpy((camera or self._camera).ras_from_pixels(pixels.numpy()))
         return torch.nn.functional.normalize(points - self._source, dim=-1)
 
 
@@ -207,14 +237,29 @@ def _shift_of_entries(
     return torch.stack([columns, rows], -1)
 
 
-def _samples(count: int, pose_range: PoseRange, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Turns (N, 3, 3) and moves in depth (N,), evenly spread over a normal distribution."""
-    sobol = torch.quasirandom.SobolEngine(4, scramble=True, seed=seed)
-    uniform = sobol.draw(count, dtype=torch.float64).clamp(1e-3, 1 - 1e-3)
-    normal = torch.special.ndtri(uniform)
-    return matrix_from_rotation_vector(normal[:, :3] * pose_range.turn_rad), normal[
-        :, 3
-    ] * pose_range.shift_mm
+def _samples(
+    count: int, pose_range: PoseRange, seed: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Evenly spread over a normal distribution.
+
+    Returns:
+        turns across the beam (N, 2) [rad]; moves in depth (N,) [mm]; turns about the beam [rad], others for
+        each chunk: (chunks, turns).
+    """
+    sobol = torch.quasirandom.SobolEngine(3, scramble=True, seed=seed)
+    normal = torch.special.ndtri(sobol.draw(count, dtype=torch.float64).clamp(1e-3, 1 - 1e-3))
+    chunks = -(-count // _CHUNK)
+    offsets = torch.quasirandom.SobolEngine(1, scramble=True, seed=seed).draw(chunks, dtype=torch.float64)
+    strata = (torch.arange(_TURNS_ABOUT_BEAM) + offsets) / _TURNS_ABOUT_BEAM
+    about_beam = torch.special.ndtri(strata.clamp(1e-3, 1 - 1e-3)) * pose_range.turn_rad
+    return normal[:, :2] * pose_range.turn_rad, normal[:, 2] * pose_range.shift_mm, about_beam
+
+
+def _resampled(images: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """Images (N, rows, columns) at columns and rows (rows, columns, 2); zero outside."""
+    last = pixels.new_tensor([images.shape[2] - 1, images.shape[1] - 1])
+    grid = (2 * pixels / last - 1).to(images).expand(len(images), *pixels.shape)
+    return F.grid_sample(images[:, None], grid, align_corners=True)[:, 0]
 
 
 def _shortest_turn(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
