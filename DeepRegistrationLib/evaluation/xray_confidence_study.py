@@ -60,7 +60,7 @@ class XrayConfidenceTrial:
         error_mm: of the bones' middle [mm]; infinite for another CT's radiograph.
         error_deg: rotation [degrees].
         similarity: see `XrayEvidence`, like all that follow.
-        detail_score: see there.
+        fit_score: see there.
         score_ratio: see there.
         residual_ratio: see there.
         edge_distance_mm: see there.
@@ -77,7 +77,7 @@ class XrayConfidenceTrial:
     error_mm: float
     error_deg: float
     similarity: float
-    detail_score: float
+    fit_score: float
     score_ratio: float
     residual_ratio: float
     edge_distance_mm: float

@@ -23,7 +23,7 @@ from DeepRegistrationLib.projection.projector import ProjectionSettings, project
 
 _CHUNK = 64
 # each picture that was projected is turned so many times
-_TURNS_ABOUT_BEAM = 8
+_TURNS_ABOUT_BEAM = 16
 # between the samples along a ray: a rough picture is enough to be ranked
 _STEP_VOXELS = 1.5
 # the anatomy may lie this near to the source, as part of the distance of the detector
@@ -83,7 +83,7 @@ def search_poses(
         start: (4, 4) float64; world from volume.
         centre_ras: (3,); middle of the anatomy in the frame of the volume.
         pose_range: how far the start may be off.
-        count: orientations tried out, of which one in eight is projected.
+        count: orientations tried out, of which one in sixteen is projected.
         make_correlation: how shifted images are compared.
         seed: other numbers try out other orientations.
         advance: told the fraction done; raises to stop.
@@ -130,10 +130,7 @@ def distinct(
         turn_rad: two poses are near each other when they differ by less than this turn,
         shift_mm: and by less than this shift of the middle.
     """
-    rotations, centres = candidates.poses[:, :3, :3], candidates.poses[:, :3, 3]
-    centres = centres + rotations @ centre_ras
-    near = geodesic_distance(rotations[:, None], rotations[None]) < turn_rad
-    near &= (centres[:, None] - centres[None]).norm(dim=-1) < shift_mm
+    near = are_near(candidates.poses[:, None], candidates.poses[None], centre_ras, turn_rad, shift_mm)
     kept: list[int] = []
     taken = torch.zeros(len(near), dtype=torch.bool)
     for index in range(len(near)):
@@ -141,6 +138,15 @@ def distinct(
             kept.append(index)
             taken |= near[index]
     return Candidates(candidates.poses[kept], candidates.scores[kept])
+
+
+def are_near(
+    first: torch.Tensor, second: torch.Tensor, centre_ras: torch.Tensor, turn_rad: float, shift_mm: float
+) -> torch.Tensor:
+    """(...) bool; poses (..., 4, 4) that differ by less than a turn and, in the middle, less than a shift."""
+    centres = [poses[..., :3, :3] @ centre_ras + poses[..., :3, 3] for poses in (first, second)]
+    turned = geodesic_distance(first[..., :3, :3], second[..., :3, :3])
+    return (turned < turn_rad) & ((centres[0] - centres[1]).norm(dim=-1) < shift_mm)
 
 
 class _MiddleOfDetector:
@@ -167,8 +173,7 @@ class _MiddleOfDetector:
         self._rotation = _shortest_turn(towards / self._distance, self._beam) @ start[:3, :3]
 
     def poses(self, turns: torch.Tensor, depths_mm: torch.Tensor) -> torch.Tensor:
-        """(N, 4, 4); world from volume for turns (N, 2) of the start about two axes across the beam [rad] and
-        moves (N,) in depth [mm]."""
+        """(N, 4, 4); world from volume for turns (N, 2) across the beam [rad], moves (N,) in depth [mm]."""
         furthest = self._camera.source_to_detector_mm
         distance = (self._distance + depths_mm).clamp(_NEAREST * furthest, furthest)
         rotations = matrix_from_rotation_vector(turns @ self._across) @ self._rotation
@@ -181,7 +186,7 @@ class _MiddleOfDetector:
         return self._about_source(_shortest_turn(self._beam, self._rays(middle_px + shifts_px))) @ poses
 
     def turned_about_beam(self, angle_rad: torch.Tensor, wide: Camera) -> tuple[torch.Tensor, torch.Tensor]:
-        """A turn about the beam: of poses, and of their pictures, exactly, whatever the angle of the detector.
+        """A turn about the beam: of poses, and of their pictures, exactly, for any detector.
 
         Rays through the source stay rays through the source, and what lies on them stays on them.
 
@@ -190,8 +195,8 @@ class _MiddleOfDetector:
             wide: camera of the pictures.
 
         Returns:
-            (4, 4), to be applied in the world; (rows, columns, 2): column and row from where each pixel of the
-            turned picture comes.
+            (4, 4), to be applied in the world; (rows, columns, 2): column and row from where each pixel of
+            the turned picture comes.
         """
         turn = matrix_from_rotation_vector(angle_rad * self._beam)
         rows, columns = wide.shape_px
@@ -212,7 +217,7 @@ class _MiddleOfDetector:
         return torch.linalg.cross(rays, start.expand_as(rays)).norm(dim=-1) * self._distance < shift_mm
 
     def _rays(self, pixels: torch.Tensor, camera: Camera | None = None) -> torch.Tensor:
-        """(N, 3); unit vectors from the source to pixels (N, 2) of this camera, or of one with other pixels."""
+        """(N, 3); unit vectors from the source to pixels (N, 2) of this or another camera."""
         points = torch.from_numpy((camera or self._camera).ras_from_pixels(pixels.numpy()))
         return torch.nn.functional.normalize(points - self._source, dim=-1)
 
@@ -237,9 +242,7 @@ def _shift_of_entries(
     return torch.stack([columns, rows], -1)
 
 
-def _samples(
-    count: int, pose_range: PoseRange, seed: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _samples(count: int, pose_range: PoseRange, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Evenly spread over a normal distribution.
 
     Returns:

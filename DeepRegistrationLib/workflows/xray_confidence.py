@@ -42,9 +42,10 @@ class XrayEvidence:
 
     Attributes:
         similarity: correlation of gradients at the answer, 0..1; mean over the views.
-        detail_score: share of the radiograph's fine detail that is explained, 0..1; mean over the views.
+        fit_score: mean of the share of the radiograph's fine detail that is explained and of the agreement of
+            edges in their direction, 0..1; mean over the views.
         score_ratio: how many times larger this is than at the best other pose.
-        residual_ratio: how many times larger the unexplained part is at the best other pose.
+        residual_ratio: how many times more is missing from a perfect fit at the best other pose.
         edge_distance_mm: of projected from seen edges on the detector [mm]; the worst view.
         disagreement_deg: turn between the answers of two measures [degrees].
         disagreement_mm: shift of the anatomy's middle between them, on the detector [mm].
@@ -54,7 +55,7 @@ class XrayEvidence:
     """
 
     similarity: float
-    detail_score: float
+    fit_score: float
     score_ratio: float
     residual_ratio: float
     edge_distance_mm: float

@@ -29,7 +29,7 @@ from DeepRegistrationLib.workflows.xray_methods import (
     pose_range_of,
 )
 from DeepRegistrationLib.workflows.xray_placement import check_placement
-from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, detail_measure
+from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, fine_measure
 from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_result import CT, WORLD, PoseUncertainty, XrayCtInputs, XrayCtResult
 from DeepRegistrationLib.workflows.xray_rivals import residual_ratio, rival_score, score_ratio
@@ -139,7 +139,7 @@ def _evidence(
         scene.level(FINE_PX, gradient_orientation),
         RadiographRefinementSettings(12, 5e-4, 0.1, 0.5),
     ).poses[0]
-    best = float(scene.level(FINE_PX, detail_measure).similarity(pose)[0])
+    best = float(scene.level(FINE_PX, fine_measure).similarity(pose)[0])
     rival = best
     if found.pool is not None:
         rival = rival_score(found.pool, found.pose, scene.centre, scene.cameras)
@@ -147,7 +147,7 @@ def _evidence(
     shadows = [camera.project((p[:3, :3] @ scene.centre + p[:3, 3]).numpy())[0] for p in (found.pose, other)]
     return XrayEvidence(
         similarity=by_edges,
-        detail_score=best,
+        fit_score=best,
         score_ratio=score_ratio(best, rival),
         residual_ratio=residual_ratio(best, rival),
         edge_distance_mm=max(residuals_mm),

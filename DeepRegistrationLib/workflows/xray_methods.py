@@ -39,7 +39,7 @@ MEASURES: dict[XrayMeasure, MakeMeasure] = {
     XrayMeasure.MUTUAL_INFORMATION: radiograph_mutual_information,
 }
 # orientations tried out for each candidate that is refined
-_ORIENTATIONS_PER_CANDIDATE = 25
+_ORIENTATIONS_PER_CANDIDATE = 20
 _LARGEST_PX = 256
 # how far a pose that the search found may still be off
 _NEARLY = PoseRange(turn_rad=0.05, shift_mm=3.0)
@@ -132,7 +132,7 @@ def _by_search(scene: XrayScene, settings: XrayCtSettings, track: Track) -> Foun
         candidates=settings.candidates,
         rounds=settings.rounds,
         seed=settings.seed,
-        is_certain=lambda pool: stands_out(pool, scene.centre, scene.cameras),
+        is_certain=lambda pool, again: stands_out(pool, scene.centre, scene.cameras, again),
         time_limit_s=settings.time_limit_s,
         advance=lambda fraction, similarity, pose: track.follow(SEARCH, fraction, similarity, pose),
     )

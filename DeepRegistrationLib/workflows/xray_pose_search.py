@@ -1,8 +1,9 @@
 """Search for the pose of a CT over the whole range of starts: coarse and wide, then fine, few and exact.
 
-orientations --project, correlate all shifts--> candidates --refine 32--> --refine 64--> --refine 128--> pool
-^                                                                                                    |
-+---- new orientations, a wider range, while no pose of the pool stands out from all others ---------+
+orientations --project, turn, correlate all shifts--> candidates --refine 32, 64, 128 px--> pool
+^                                                                                         |
++---- another measure, new orientations, a wider range, while no pose of the pool --------+
+                          stands out from all others
 """
 
 import time
@@ -32,6 +33,7 @@ from DeepRegistrationLib.optimize.radiograph_search import (
     Candidates,
     MakeCorrelation,
     PoseRange,
+    are_near,
     distinct,
     search_poses,
 )
@@ -44,8 +46,6 @@ from DeepRegistrationLib.workflows.xray_anatomy import XrayAnatomy
 from DeepRegistrationLib.workflows.xray_rivals import ENOUGH_RIVALS
 
 COARSE_PX, MEDIUM_PX, FINE_PX = 32, 64, 128
-# of the candidates of a trail, this part goes on to the medium and to the fine level
-_MEDIUM_SHARE, _FINE_SHARE = 0.2, 0.1
 _LEAST = ENOUGH_RIVALS + 2
 """Goes on at the least, so that there are rivals to compare the best pose with."""
 _FARTHEST_TURN, _FARTHEST_SHIFT = 3.6, 3.6
@@ -55,7 +55,8 @@ _DETAIL_PX = 2.0
 _LEAST_SEEN = 0.15
 # poses nearer than this are one pose, coarse to fine
 _SAME_COARSE, _SAME_MEDIUM = (0.10, 25.0), (0.05, 15.0)
-"""Turn [rad], shift [mm]."""
+_SAME_ANSWER, _ENOUGH_ANSWERS = (0.05, 30.0), 2
+"""Turn [rad], shift [mm]; trails that have to end there."""
 _TOLERANCES = {COARSE_PX: (5e-3, 1.0, 5.0), MEDIUM_PX: (2e-3, 0.3, 2.0), FINE_PX: (5e-4, 0.1, 0.5)}
 """Pixels of a level -> turn [rad], shift and depth [mm] below which a pose has arrived."""
 
@@ -71,7 +72,7 @@ def edge_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
 
 
 def detail_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
-    """What is left when all that changes slowly is taken away: what poses of all rounds are compared by.
+    """What is left when all that changes slowly is taken away.
 
     Outlines of a patient and cut faces of a CT are long: a wrong pose explains them with other outlines, and
     bones nearer to the source cover more of them. Detail of the size of few pixels fits at the right pose
@@ -81,8 +82,33 @@ def detail_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure
 
 
 def fine_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
-    """Detail and directions of edges, half each: near by, neither scatter nor other tissue leads it away."""
+    """Detail and directions of edges, half each: what poses of all trails are compared by, and refined last.
+
+    Neither scatter nor other tissue leads it away. Either half alone prefers a wrong pose now and then, where
+    the right one has little detail, or its edges cross many others.
+    """
     return SumOfMeasures([gradient_orientation(fixed, mask), detail_measure(fixed, mask)])
+
+
+_FIRST_EFFORT = 0.35
+"""Of the first round: most searches need no more."""
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One refinement of a trail.
+
+    Attributes:
+        size_px: pixels along the longer side of the radiographs.
+        measure: that is refined.
+        iterations: at most.
+        kept: part of the candidates of the trail that goes on.
+    """
+
+    size_px: int
+    measure: MakeMeasure
+    iterations: int
+    kept: float
 
 
 @dataclass(frozen=True)
@@ -91,25 +117,30 @@ class _Trail:
 
     Attributes:
         correlation: that proposes poses.
-        levels: pixels, measure and largest number of iterations of each refinement but the last.
-        share: of the orientations of a round.
-        candidates: times as many as usual are refined.
+        levels: of refinement.
     """
 
     correlation: MakeCorrelation
-    levels: tuple[tuple[int, MakeMeasure, int], ...]
-    share: float
-    candidates: float
+    levels: tuple[_Level, ...]
 
 
 # the whole radiograph is explained: quick, and enough where the CT shows what the radiograph shows
 _BY_INTENSITY = _Trail(
-    IntensityShifts, ((COARSE_PX, balanced_measure, 8), (MEDIUM_PX, balanced_measure, 10)), 1.0, 1.0
+    IntensityShifts,
+    (
+        _Level(COARSE_PX, balanced_measure, 8, 0.3),
+        _Level(MEDIUM_PX, balanced_measure, 8, 0.15),
+        _Level(FINE_PX, balanced_measure, 8, 0.1),
+    ),
 )
 # edges only: where much of the radiograph is not in the CT, or not among the bones that were chosen
-_BY_EDGES = _Trail(OrientationShifts, ((MEDIUM_PX, gradient_orientation, 12),), 0.5, 2.0)
-_ROUNDS = ((0.25, (_BY_INTENSITY,)), (0.6, (_BY_INTENSITY, _BY_EDGES)), (1.2, (_BY_INTENSITY, _BY_EDGES)))
-"""Effort and trails of the first rounds; later ones are like the last of these."""
+_BY_EDGES = _Trail(
+    OrientationShifts,
+    (
+        _Level(MEDIUM_PX, gradient_orientation, 10, 0.15),
+        _Level(FINE_PX, edge_measure, 10, 0.1),
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,11 +225,11 @@ def search(
     candidates: int,
     rounds: int,
     seed: int,
-    is_certain: Callable[[Candidates], bool],
+    is_certain: Callable[[Candidates, bool], bool],
     time_limit_s: float | None,
     advance: Advance,
 ) -> SearchResult:
-    """Searches round after round until one pose stands out.
+    """Searches trail after trail until one pose stands out.
 
     Args:
         scene: what is registered to what.
@@ -207,28 +238,36 @@ def search(
         candidates: refined in each round.
         rounds: at most.
         seed: of the orientations.
-        is_certain: tells from the pool whether to stop.
+        is_certain: tells whether to stop, from the pool and whether several trails ended at its first pose.
         time_limit_s: no new round after this time [s].
         advance: follows and can stop.
     """
     started = time.perf_counter()
     pool: Candidates | None = None
+    trails = (_BY_EDGES,) if scene.anatomy.bone_alone else (_BY_INTENSITY, _BY_EDGES)
+    answers: list[torch.Tensor] = []
     for number in range(rounds):
         # what the first rounds did not find may lie further out
         wider = PoseRange(pose_range.turn_rad * (1 + 0.1 * number), pose_range.shift_mm * (1 + 0.1 * number))
-        effort, trails = _ROUNDS[min(number, len(_ROUNDS) - 1)]
+        effort = _FIRST_EFFORT if number == 0 else 1.0
+        count = max(8, round(effort * orientations))
         for which, trail in enumerate(trails):
             part = _Part(number, which, len(trails), advance)
-            count = max(8, round(effort * trail.share * orientations))
             proposals = _proposals(scene, trail, wider, count, seed * 1000 + number, part)
-            count = max(4, round(effort * trail.candidates * candidates))
-            found = _refined(scene, trail, proposals, count, wider, part)
+            found = _refined(scene, trail, proposals, max(8, round(effort * candidates)), wider, part)
             pool = found if pool is None else _merged(pool, found, scene)
-        if is_certain(pool):
-            break
+            answers.append(found.poses[0])
+            if is_certain(pool, _found_again(scene, pool.poses[0], answers)):
+                return SearchResult(pool, number + 1)
         if time_limit_s is not None and time.perf_counter() - started > time_limit_s:
             break
     return SearchResult(pool, number + 1)
+
+
+def _found_again(scene: XrayScene, answer: torch.Tensor, answers: Sequence[torch.Tensor]) -> bool:
+    """True if trails that began elsewhere ended at the same pose: another one would, too."""
+    near = are_near(torch.stack(list(answers)), answer, scene.centre, *_SAME_ANSWER)
+    return int(near.sum()) >= _ENOUGH_ANSWERS
 
 
 @dataclass(frozen=True)
@@ -250,7 +289,7 @@ def _proposals(
 ) -> Candidates:
     """Candidates of all views, scored in all views, the best first."""
     found = []
-    size, measure, _ = trail.levels[0]
+    size, measure = trail.levels[0].size_px, trail.levels[0].measure
     count = -(-orientations // len(scene.radiographs))
     for view, radiograph in enumerate(scene.radiographs):
         small = radiograph.reduced(reduction(radiograph, size))
@@ -278,31 +317,27 @@ def _proposals(
 def _refined(
     scene: XrayScene, trail: _Trail, proposals: Candidates, count: int, pose_range: PoseRange, part: _Part
 ) -> Candidates:
-    """Refined from level to level, fewer and fewer; chosen and scored by detail at the fine level."""
+    """Refined from level to level, fewer and fewer; scored at the fine level."""
 
     def possible(candidates: Candidates) -> Candidates:
         return _seen(_within_range(candidates, scene, pose_range), scene)
 
     first = distinct(possible(proposals).best(4 * count), scene.centre, *_SAME_COARSE).best(count)
     poses = torch.cat([torch.from_numpy(scene.start.copy())[None], first.poses])
-    medium, fine = (max(_LEAST, round(share * count)) for share in (_MEDIUM_SHARE, _FINE_SHARE))
-    last = trail.levels[-1][1]
-    last = edge_measure if last is gradient_orientation else last
-    by_detail = scene.level(FINE_PX, detail_measure)
-    levels = (*trail.levels, (FINE_PX, last, 10))
-    for number, (size, measure, iterations) in enumerate(levels):
-        begin, end = 0.4 + 0.6 * number / len(levels), 0.4 + 0.6 * (number + 1) / len(levels)
+    by_fine = scene.level(FINE_PX, fine_measure)
+    for number, level in enumerate(trail.levels):
+        begin, end = 0.4 + 0.6 * number / len(trail.levels), 0.4 + 0.6 * (number + 1) / len(trail.levels)
         refined = refine_poses(
             poses,
-            scene.level(size, measure),
-            RadiographRefinementSettings(iterations, *_TOLERANCES[size]),
+            scene.level(level.size_px, level.measure),
+            RadiographRefinementSettings(level.iterations, *_TOLERANCES[level.size_px]),
             lambda f, similarity, pose, b=begin, e=end: part(b + f * (e - b), similarity, pose),
         )
-        coarse = size == COARSE_PX
-        scores = refined.fit.similarity if coarse else by_detail.similarity(refined.poses)
+        coarse = level.size_px == COARSE_PX
+        scores = refined.fit.similarity if coarse else by_fine.similarity(refined.poses)
         found = possible(_by_score(refined.poses, scores))
-        same, keep = (_SAME_COARSE, medium) if coarse else (_SAME_MEDIUM, fine)
-        found = distinct(found, scene.centre, *same).best(keep)
+        same = _SAME_COARSE if coarse else _SAME_MEDIUM
+        found = distinct(found, scene.centre, *same).best(max(_LEAST, round(level.kept * count)))
         poses = found.poses
     return found
 

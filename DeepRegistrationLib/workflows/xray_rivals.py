@@ -15,14 +15,12 @@ from DeepRegistrationLib.optimize.radiograph_search import Candidates
 DIFFERENT_RAD, DIFFERENT_MM, DIFFERENT_DEPTH_MM = 0.1, 12.0, 30.0
 """Turn, shift across the beam of any view, and shift at all from which on a pose is another answer: the depth
 of a single view is known least."""
-# wrong poses did not reach these on the CTs for tuning
-CERTAIN_RESIDUAL_RATIO = 2.0
-CERTAIN_SCORE_RATIO, LEAST_CERTAIN_SCORE = 2.5, 0.04
-
-
-ENOUGH_RIVALS, CHANCE = 4, 0.1
+CERTAIN_RATIO, CERTAIN_AGAIN = 1.3, 1.1
+"""Fit of the answer over that of the best other pose; wrong poses did not reach these on the CTs for tuning.
+The second will do if trails that began elsewhere ended at the same pose."""
+ENOUGH_RIVALS, CHANCE = 4, 0.25
 """Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
-wrong poses have reached elsewhere is taken: all may have ended at the answer, too."""
+wrong poses reach elsewhere is taken: all may have ended at the answer, too."""
 
 
 def rival_score(
@@ -56,13 +54,20 @@ def residual_ratio(best: float, rival: float) -> float:
 
 
 def score_ratio(best: float, rival: float) -> float:
-    """How many times larger the explained part is at the answer; what is below 0.02 is chance."""
+    """How many times better the answer fits; what is below 0.02 is chance."""
     return max(best, 0.02) / max(rival, 0.02)
 
 
-def stands_out(pool: Candidates, centre_ras: torch.Tensor, cameras: Sequence[Camera]) -> bool:
-    """True if no further search is needed: the first pose stands out; arguments as in `rival_score`."""
+def stands_out(
+    pool: Candidates, centre_ras: torch.Tensor, cameras: Sequence[Camera], found_again: bool
+) -> bool:
+    """True if no further search is needed: the first pose stands out.
+
+    Args:
+        pool: as in `rival_score`.
+        centre_ras: as there.
+        cameras: as there.
+        found_again: another trail ended at the first pose, too.
+    """
     best, rival = float(pool.scores[0]), rival_score(pool, pool.poses[0], centre_ras, cameras)
-    if residual_ratio(best, rival) > CERTAIN_RESIDUAL_RATIO:
-        return True
-    return best > LEAST_CERTAIN_SCORE and score_ratio(best, rival) > CERTAIN_SCORE_RATIO
+    return score_ratio(best, rival) > (CERTAIN_AGAIN if found_again else CERTAIN_RATIO)

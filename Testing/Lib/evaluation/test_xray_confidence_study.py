@@ -20,7 +20,7 @@ def trial(number, right):
         error_mm=0.1 if right else np.inf,
         error_deg=0.1 if right else 180.0,
         similarity=0.3 + 0.5 * better,
-        detail_score=0.2 + 0.6 * better,
+        fit_score=0.2 + 0.6 * better,
         score_ratio=1.05 + better * generator.uniform(0.2, 1.0),
         residual_ratio=1.02 + better * generator.uniform(0.5, 3.0),
         edge_distance_mm=4.0 - 2 * better + generator.normal(),

@@ -12,7 +12,7 @@ from DeepRegistrationLib.evaluation.xray_trials import XrayTrial
 SURE = json.dumps(
     {
         "similarity": 0.9,
-        "detail_score": 0.8,
+        "fit_score": 0.8,
         "score_ratio": 2.5,
         "residual_ratio": 4.0,
         "edge_distance_mm": 1.0,

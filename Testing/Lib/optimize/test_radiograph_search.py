@@ -8,6 +8,7 @@ import torch
 
 from DeepRegistrationLib.errors import Cancelled
 from DeepRegistrationLib.geometry.rigid import rotation_error_deg, se3_exp
+from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.optimize.radiograph_search import (
     Candidates,
     PoseRange,
@@ -16,6 +17,7 @@ from DeepRegistrationLib.optimize.radiograph_search import (
 )
 from DeepRegistrationLib.optimize.shift_correlation import IntensityShifts, OrientationShifts
 from DeepRegistrationLib.projection.attenuation import attenuation_from_hu
+from DeepRegistrationLib.projection.projector import project, project_volume
 from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
 
@@ -83,12 +85,35 @@ def test_a_pose_far_from_the_start_is_among_the_best(case):
     assert np.linalg.norm(shadows[0] - shadows[1]) < 2
 
 
+@pytest.mark.parametrize("corner_px", [(0, 0), (-9, 6)])
+def test_the_picture_at_a_pose_is_the_one_that_was_scored(case, corner_px):
+    """Pictures are turned and moved instead of projected again: also where the detector lies aslant."""
+    camera = case.radiographs[0].camera.cropped(corner_px, (32, 28))
+    attenuation = case.ct.with_values(attenuation_from_hu(case.ct.values))
+    values = project_volume(attenuation, camera, case.world_from_ct)
+    radiograph = Radiograph(values, camera)
+    found = search_poses(
+        attenuation,
+        radiograph,
+        np.eye(4),
+        MIDDLE,
+        PoseRange(math.radians(28), 50.0),
+        160,
+        IntensityShifts,
+        seed=3,
+    )
+    images = project(attenuation.values[None, None], attenuation.geometry, camera, found.poses)[:, 0]
+    everything = torch.cat([values[None], images]).flatten(1)
+    correlation = torch.corrcoef(everything)[0, 1:]
+    assert correlation.numpy() == pytest.approx(found.scores.numpy(), abs=0.005)
+
+
 def test_scores_fall_and_poses_are_rigid(case):
-    found = candidates_of(case, 60)
+    found = candidates_of(case, 64)
     assert (found.scores.diff() <= 0).all()
     linear = found.poses[:, :3, :3]
     assert torch.allclose(linear.mT @ linear, torch.eye(3, dtype=torch.float64), atol=1e-9)
-    assert torch.allclose(torch.linalg.det(linear), torch.ones(60, dtype=torch.float64))
+    assert torch.allclose(torch.linalg.det(linear), torch.ones(64, dtype=torch.float64))
 
 
 def test_one_seed_gives_one_answer_and_another_seed_another(case):

@@ -26,7 +26,7 @@ from Testing.Lib.xray_case import MIDDLE, a_camera, a_case
 
 CLEAR = XrayEvidence(
     similarity=0.8,
-    detail_score=0.8,
+    fit_score=0.8,
     score_ratio=2.0,
     residual_ratio=3.0,
     edge_distance_mm=0.8,
@@ -117,8 +117,8 @@ def test_few_other_poses_do_not_tell_what_a_wrong_one_can_reach():
     """One pose that happens to fit badly must not make a weak answer look certain."""
     assert rival_of(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01])) == pytest.approx(CHANCE)
     assert rival_of(pool([[0.0] * 6, TURNED], [0.9, 0.5])) == pytest.approx(0.5)
-    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.21, 0.01, 0.0]), CENTRE, CAMERAS)
-    assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE, CAMERAS)
+    assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.26, 0.01, 0.0]), CENTRE, CAMERAS, False)
+    assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE, CAMERAS, False)
 
 
 def test_ratios_compare_what_is_left_and_what_is_explained():
@@ -128,11 +128,19 @@ def test_ratios_compare_what_is_left_and_what_is_explained():
 
 
 @pytest.mark.parametrize(
-    ("best", "others", "is_certain"), [(0.95, 0.5, True), (0.30, 0.28, False), (0.03, 0.01, False)]
+    ("best", "others", "found_again", "is_certain"),
+    [
+        (0.8, 0.5, False, True),
+        (0.3, 0.28, False, False),
+        (0.3, 0.25, False, False),
+        (0.3, 0.25, True, True),
+        (0.3, 0.28, True, False),
+    ],
 )
-def test_only_a_pose_that_stands_out_ends_the_search(best, others, is_certain):
+def test_only_a_pose_that_stands_out_ends_the_search(best, others, found_again, is_certain):
     scores = [best, *[others] * len(OTHERS)]
-    assert stands_out(pool([[0.0] * 6, *OTHERS], scores), CENTRE, CAMERAS) == is_certain
+    candidates = pool([[0.0] * 6, *OTHERS], scores)
+    assert stands_out(candidates, CENTRE, CAMERAS, found_again) == is_certain
 
 
 @pytest.fixture(scope="module")
