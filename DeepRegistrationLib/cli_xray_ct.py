@@ -70,11 +70,11 @@ def xray_ct(
     ] = XrayMeasure.DETAIL,
     search_rotation: SearchRotationOption = XrayCtSettings.search_rotation_deg,
     search_translation: SearchTranslationOption = XrayCtSettings.search_translation_mm,
-    candidates: Annotated[int, typer.Option(help="Poses refined after the search.", min=1)] = (
+    candidates: Annotated[int, typer.Option(help="Poses refined in each round of the search.", min=1)] = (
         XrayCtSettings.candidates
     ),
     rounds: Annotated[
-        int, typer.Option(help="How often the search goes on while the residual stays large.", min=1)
+        int, typer.Option(help="Rounds of the search, at most, until one pose stands out.", min=1)
     ] = XrayCtSettings.rounds,
     time_limit: Annotated[
         float | None, typer.Option(help="No new round of the search begins after this time [s].")

@@ -100,8 +100,8 @@ class XrayCtSettings:
         search_rotation_deg: how far the start pose may be turned: standard deviation about each axis
             [degrees].
         search_translation_mm: how far the start pose may be off: standard deviation along each axis [mm].
-        candidates: number of poses refined after the search.
-        rounds: how often the search goes on with new poses while the residual stays large.
+        candidates: number of poses refined in each round of the search.
+        rounds: how often the search goes on with new poses, at most, until one stands out.
         time_limit_s: no new round of the search begins after this time [s]; None: no limit.
         bone_labels: values of `ct_labels` that are registered; empty takes all but 0.
         polarity: how bone looks in the files of the radiographs.

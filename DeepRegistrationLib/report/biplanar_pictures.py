@@ -39,7 +39,7 @@ def biplanar_pictures(
         keep_going()
     pictures.append(_slice_picture(result))
     keep_going()
-    return pictures + convergence_pictures(result.history, "radiographs and projected atlas")
+    return pictures + convergence_pictures(result.history, "radiographs and projected atlas", is_cost=True)
 
 
 def _view_picture(view: BiplanarView, number: int) -> Picture:

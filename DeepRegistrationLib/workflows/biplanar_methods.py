@@ -66,7 +66,7 @@ class FoundShape:
         start: (4, 4); world from atlas at which the fit began.
         shadows: (rows, columns) bool for each view; given or proposed.
         notes: sentences for the user.
-        history: stage -> similarity for each iteration.
+        history: stage -> cost at each iteration.
         models: networks that took part.
     """
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from DeepRegistrationLib.errors import Cancelled
+from DeepRegistrationLib.report.convergence import convergence_pictures
 from DeepRegistrationLib.report.curves import _ticks
 from DeepRegistrationLib.report.pictures import pictures_of
 
@@ -78,3 +79,11 @@ def test_drawing_can_be_stopped_between_two_pictures(a_registration):
 def test_two_drawings_are_the_same_file(a_registration, the_pictures):
     for again in pictures_of(a_registration):
         assert again.png == the_pictures[again.name].png
+
+
+def test_a_curve_says_whether_it_should_rise_or_fall():
+    history = {"pose": [3.0, 2.0]}
+    (cost,) = convergence_pictures(history, "radiographs and projected atlas", is_cost=True)
+    assert cost.caption.startswith("Cost of the fit of radiographs and projected atlas; lower is better")
+    (similarity,) = convergence_pictures(history, "subject and atlas")
+    assert "higher is better" in similarity.caption

@@ -122,6 +122,22 @@ def test_radiographs_show_the_patient_of_the_target_in_the_right_view(patients):
     assert batch.radiographs[shadow].mean() > 1.2 * bone[shadow].mean()
 
 
+def test_torsion_turns_the_head_about_the_shaft_and_leaves_the_middle(patients):
+    still = {"turn_deg": 0.0, "shift_mm": 0.0, "bend_mm": 0.0, "noise": 0.0, "density": 0.0}
+    straight, twisted = (
+        draw_batch(
+            patients, 1, TINY, BiplanarSynthesis(**still, torsion_deg=degrees), generator_for(0, "t", 0, CPU)
+        ).mask[0, 0]
+        for degrees in (0.0, 25.0)
+    )
+    middle = len(straight) // 2
+    changed = (straight - twisted).abs().sum((1, 2)) / straight.sum((1, 2)).clamp(min=1)
+    assert changed[middle] < 0.05
+    assert changed.max() > 0.2
+    # turned, not thinned
+    assert float(twisted.sum()) == pytest.approx(float(straight.sum()), rel=0.02)
+
+
 def test_the_target_is_the_patient_within_its_mask(patients):
     batch = draw_batch(patients, 2, TINY, BiplanarSynthesis(), generator_for(0, "c", 0, CPU))
     assert ((batch.target > 0) <= (batch.mask > 0)).all()
