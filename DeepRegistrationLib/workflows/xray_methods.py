@@ -43,8 +43,8 @@ _ORIENTATIONS_PER_CANDIDATE = 20
 _LARGEST_PX = 256
 # how far a pose that the search found may still be off
 _NEARLY = PoseRange(turn_rad=0.05, shift_mm=3.0)
-# also tried before the last refinement, relative to what the search found
-_DEPTHS_MM = (-10.0, -4.0, 4.0, 10.0)
+# also tried before the last refinement of a single view, relative to what the search found
+_DEPTHS_MM = (-14.0, -9.0, -5.5, -2.5, 2.5, 5.5, 9.0, 14.0)
 
 
 @dataclass(eq=False)
@@ -145,6 +145,8 @@ def _refine_to_the_end(
     scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure, track: Track
 ) -> torch.Tensor:
     scene = _closer(scene, pose)
+    if scene.anatomy.bone_alone:
+        scene = _fuller(scene, pose, measure)
     size = final_size_px(scene)
     starts = _starts_in_depth(scene, pose)
     # a short look tells which depth is right; larger images take longer and start nearer
@@ -161,6 +163,14 @@ def _refine_to_the_end(
         best = int(refined.fit.similarity.argmax())
         starts = refined.poses[best : best + 1]
     return starts[0]
+
+
+def _fuller(scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure) -> XrayScene:
+    """The scene with the rims of its bones, if the radiographs show them there."""
+    scenes = (scene, XrayScene(scene.anatomy.with_rim, scene.radiographs, scene.start))
+    levels = [one.level(FINE_PX, measure, fine=True) for one in scenes]
+    fits = [refine_poses(pose[None], level, RadiographRefinementSettings(7)).fit for level in levels]
+    return scenes[int(fits[1].similarity[0] > fits[0].similarity[0])]
 
 
 def _closer(scene: XrayScene, pose: torch.Tensor) -> XrayScene:
@@ -180,8 +190,10 @@ def _starts_in_depth(scene: XrayScene, pose: torch.Tensor) -> torch.Tensor:
     """
     level = scene.level(FINE_PX, radiograph_correlation)
     by_intensity = refine_poses(pose[None], level, RadiographRefinementSettings(15, 1e-4, 0.02, 0.1)).poses
-    steps = torch.zeros(len(_DEPTHS_MM), 6, dtype=torch.float64)
-    steps[:, 5] = torch.tensor(_DEPTHS_MM, dtype=torch.float64)
+    # a second view tells what is depth to the first
+    depths_mm = _DEPTHS_MM if len(scene.radiographs) == 1 else ()
+    steps = torch.zeros(len(depths_mm), 6, dtype=torch.float64)
+    steps[:, 5] = torch.tensor(depths_mm, dtype=torch.float64)
     others = retracted(pose[None].expand(len(steps), 4, 4), steps, level)
     return torch.cat([pose[None], others, by_intensity])
 
