@@ -5,9 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.images.radiograph import Radiograph
 from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
+from DeepRegistrationLib.projection.projector import project_volume
 from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
 from DeepRegistrationLib.workflows.xray_pose_search import XrayScene, detail_measure
 from Testing.Lib.xray_case import MIDDLE, a_body, a_camera, a_case
@@ -76,3 +79,43 @@ def test_bones_alone_fit_a_radiograph_of_the_whole_body_better_by_what_is_beyond
         return float(scene.level(96, detail_measure, fine=True).similarity(truth)[0])
 
     assert fit(anatomy.components) > 1.05 * fit((anatomy.bone,))
+
+
+def test_a_bone_gets_its_rim_back_and_nothing_else_changes():
+    ct, labels = a_body(6.0)
+    anatomy = prepare_anatomy(bones_of(ct, labels), labels, (), CPU)
+    cut, fuller = anatomy.components[0].values, anatomy.with_rim.components[0].values
+    is_bone = cut > 0
+    around = (F.max_pool3d(is_bone.float()[None, None], 3, 1, 1)[0, 0] > 0) & ~is_bone
+    assert torch.equal(fuller[is_bone], cut[is_bone])
+    assert bool((fuller[around] > 0).all())
+    assert bool((fuller[around] < 0.5 * cut.max()).all())
+    assert bool((fuller[~around & ~is_bone] == 0).all())
+    # there is room for it on every side
+    for axis in range(3):
+        assert not cut.select(axis, 0).any()
+        assert not cut.select(axis, -1).any()
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_the_radiograph_tells_whether_a_rim_is_missing(is_cut):
+    case = a_case((a_camera(pixels=96),))
+    bones = bones_of(case.ct, case.labels)
+    if is_cut:
+        inner = F.max_pool3d((case.labels.values == 0).float()[None, None], 3, 1, 1)[0, 0] == 0
+        bones = bones.with_values(torch.where(inner, bones.values, -1000.0))
+    attenuation = bones_of(case.ct, case.labels)
+    attenuation = attenuation.with_values(attenuation_from_hu(attenuation.values))
+    camera = case.radiographs[0].camera
+    radiograph = Radiograph(project_volume(attenuation, camera, case.world_from_ct), camera)
+    anatomy = prepare_anatomy(bones, None, (), CPU)
+    truth = torch.from_numpy(case.world_from_ct)[None]
+    without, with_rim = (
+        float(
+            XrayScene(one, (radiograph,), case.world_from_ct)
+            .level(96, detail_measure, fine=True)
+            .similarity(truth)[0]
+        )
+        for one in (anatomy, anatomy.with_rim)
+    )
+    assert (with_rim > without) == is_cut
