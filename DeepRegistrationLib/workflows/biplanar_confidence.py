@@ -15,17 +15,19 @@ _HIGH, _LOW = 0.8, 0.5
 _LIMITS = {
     "edges": (0.25, 0.06),
     "outline": (3.0, -0.6),
-    "unusual": (4.0, -0.6),
+    "unusual": (1.0, -0.07),
     "uncertainty": (6.0, -1.2),
 }
-"""Where a piece of evidence counts half, and how fast it changes; with a negative width larger is worse."""
+"""Where a piece of evidence counts half, and how fast it changes; with a negative width larger is worse. How
+unusual a shape may be: on patients of the validation subject right fits reached 0.7, and fits of left bones
+from the right one of the atlas, with a Dice of 0.81 to 0.87, began at 1.06."""
 _UNMASKED = 0.45
 """Factor where the shadow of the bone is not known in every view: edges agreed in a fit that had gone wrong.
 Below `_LOW`: such a result is to be looked at."""
 _DOUBTS = {
     "edges": "edges within the bone's shadow do not lie on those of the atlas",
     "outline": "the outline of the bent atlas is not that of the shadow",
-    "unusual": "the shape or its start is far from everything that the shape model knows",
+    "unusual": "the shape or its start is far from all that the model knows, as the other side would be",
     "uncertainty": "the views leave the place of the bone open",
     "folded": "the deformation folds",
     "masks": "without the bone's outline in every view, edges alone do not tell right from wrong",

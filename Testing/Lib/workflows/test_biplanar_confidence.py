@@ -7,7 +7,7 @@ import pytest
 from DeepRegistrationLib.workflows.biplanar_confidence import BiplanarEvidence, judge
 from DeepRegistrationLib.workflows.result import Trust
 
-GOOD = BiplanarEvidence(edges=0.6, outline_mm=0.5, unusual=1.0, uncertainty_mm=2.0, folded=0, masked=1.0)
+GOOD = BiplanarEvidence(edges=0.6, outline_mm=0.5, unusual=0.6, uncertainty_mm=2.0, folded=0, masked=1.0)
 
 
 def test_outlines_and_edges_that_agree_are_trusted():
@@ -21,7 +21,7 @@ def test_outlines_and_edges_that_agree_are_trusted():
     [
         ({"edges": 0.05}, "Edges within the bone's shadow"),
         ({"outline_mm": 6.0}, "The outline of the bent atlas"),
-        ({"unusual": 8.0}, "The shape or its start is far"),
+        ({"unusual": 1.2}, "The shape or its start is far"),
         ({"uncertainty_mm": 15.0}, "The views leave the place"),
         ({"folded": 1}, "The deformation folds"),
     ],
