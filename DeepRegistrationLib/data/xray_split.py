@@ -28,6 +28,7 @@ class XrayCt:
         use: tuned on or reported.
         bone_only: the CT itself holds bone only, -1000 HU elsewhere; no soft tissue can be simulated from it.
         header_factor: by which the voxels are larger than the header of both files says.
+        is_pelvis: the bones that are registered are a pelvis, as those of the paper; else a spine or a chest.
     """
 
     name: str
@@ -36,6 +37,7 @@ class XrayCt:
     use: XraySplit
     bone_only: bool = False
     header_factor: float = 1.0
+    is_pelvis: bool = True
 
     def paths(self, folder: Path) -> tuple[Path, Path | None]:
         """CT and labels in the folder of the CTs (`ct-bone`)."""
@@ -55,9 +57,21 @@ XRAY_CTS = (
         XraySplit.TUNING,
         bone_only=True,
     ),
-    XrayCt("colon0532", "x2s/colon0532_ct.nii.gz", "x2s/colon0532_spine_label.nii.gz", XraySplit.TUNING),
-    XrayCt("verse081", "x2s/verse081_ct.nii.gz", "x2s/verse081_spine_label.nii.gz", XraySplit.TUNING),
-    XrayCt("lidc0314", "thorax/lidc0314_chest_ct_2mm.nii.gz", None, XraySplit.TUNING),
+    XrayCt(
+        "colon0532",
+        "x2s/colon0532_ct.nii.gz",
+        "x2s/colon0532_spine_label.nii.gz",
+        XraySplit.TUNING,
+        is_pelvis=False,
+    ),
+    XrayCt(
+        "verse081",
+        "x2s/verse081_ct.nii.gz",
+        "x2s/verse081_spine_label.nii.gz",
+        XraySplit.TUNING,
+        is_pelvis=False,
+    ),
+    XrayCt("lidc0314", "thorax/lidc0314_chest_ct_2mm.nii.gz", None, XraySplit.TUNING, is_pelvis=False),
     XrayCt(
         "pelvis001",
         "pelvis-fracture/pelvis001_bone_ct.nii.gz",
@@ -81,7 +95,13 @@ XRAY_CTS = (
     ),
     XrayCt("example_ct", "totalseg/example_ct.nii.gz", None, XraySplit.REPORT),
     XrayCt("colon0243", "x2s/colon0243_ct.nii.gz", "x2s/colon0243_pelvis_label.nii.gz", XraySplit.REPORT),
-    XrayCt("colon0646", "x2s/colon0646_ct.nii.gz", "x2s/colon0646_spine_label.nii.gz", XraySplit.REPORT),
+    XrayCt(
+        "colon0646",
+        "x2s/colon0646_ct.nii.gz",
+        "x2s/colon0646_spine_label.nii.gz",
+        XraySplit.REPORT,
+        is_pelvis=False,
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from DeepRegistrationLib.data.xray_split import XRAY_CTS
 from DeepRegistrationLib.evaluation.metrics import FALSE_ALARMS, caught_share_of, summarize
 from DeepRegistrationLib.evaluation.study_figures import draw_boxes
 from DeepRegistrationLib.evaluation.study_tables import in_order, models_text, table
@@ -37,7 +38,8 @@ def write_xray_report(trials: Sequence[XrayTrial], output: Path, left_out: Seque
     Returns:
         Path of `xray_ct.md`.
     """
-    as_in_paper = [trial for trial in trials if trial.target == XrayTarget.BONES]
+    pelves = {ct.name for ct in XRAY_CTS if ct.is_pelvis}
+    as_in_paper = [trial for trial in trials if trial.target == XrayTarget.BONES and trial.ct in pelves]
     figures = draw_xray_figures(as_in_paper, output)
     sections = [
         "# CT to radiographs: the study",
@@ -73,7 +75,7 @@ _INTRODUCTION = (
 _PAPER_NOTE = (
     "Here errors are the paper's: means over the three axes of the sizes of shift and turn (its starts show "
     "that these were averaged, see `evaluation/xray_paper_table.py`). The paper registers a bone "
-    "segmentation of its own pelvic CTs to DRRs of the whole CTs; ours are the CTs of the next tables, "
+    "segmentation of its own pelvic CTs to DRRs of the whole CTs; ours are the pelves of the tables below, "
     "registered in the same way."
 )
 _CONFIDENCE_NOTE = (

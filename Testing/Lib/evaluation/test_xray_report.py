@@ -112,3 +112,11 @@ def test_a_study_without_trials_says_so(tmp_path):
     text = write_xray_report([], tmp_path).read_text(encoding="utf-8")
     assert text.count("Not part of this run.") == 7
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_the_papers_table_holds_pelves_only(tmp_path):
+    trials = [a_trial(0), a_trial(1, ct="colon0646", shift_depth_mm=300.0)]
+    path = write_xray_report(trials, tmp_path)
+    assert row_of(path, "The paper's Table 1", "| auto |").startswith("| auto | 1 | 1.00 +- 0.00 |")
+    heading = "DRR of the CT as target, the bones alone"
+    assert row_of(path, heading, "| all | auto |").startswith("| all | auto | 2 |")
