@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from DeepRegistrationLib.geometry.camera import Camera
+from DeepRegistrationLib.geometry.grid import sample_plane
 from DeepRegistrationLib.geometry.rigid import rigid_matrix
 from DeepRegistrationLib.geometry.rotations import geodesic_distance, matrix_from_rotation_vector
 from DeepRegistrationLib.images.radiograph import Radiograph
@@ -111,7 +111,9 @@ def search_poses(
         images = project(values, volume.geometry, wide, part, settings)[:, 0]
         for angle in about_beam[first // _CHUNK]:
             about_source, pixels = middle.turned_about_beam(angle, wide)
-            found = torch.where(allowed, correlation(_resampled(images, pixels)), -1.0)
+            found = torch.where(
+                allowed, correlation(sample_plane(images[None], pixels[None].to(images))[0]), -1.0
+            )
             best, at = (x.cpu() for x in found.flatten(1).max(1))
             poses.append(middle.shifted(about_source @ part, shifts.flatten(0, 1)[at]))
             scores.append(best)
@@ -256,13 +258,6 @@ def _samples(count: int, pose_range: PoseRange, seed: int) -> tuple[torch.Tensor
     strata = (torch.arange(_TURNS_ABOUT_BEAM) + offsets) / _TURNS_ABOUT_BEAM
     about_beam = torch.special.ndtri(strata.clamp(1e-3, 1 - 1e-3)) * pose_range.turn_rad
     return normal[:, :2] * pose_range.turn_rad, normal[:, 2] * pose_range.shift_mm, about_beam
-
-
-def _resampled(images: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-    """Images (N, rows, columns) at columns and rows (rows, columns, 2); zero outside."""
-    last = pixels.new_tensor([images.shape[2] - 1, images.shape[1] - 1])
-    grid = (2 * pixels / last - 1).to(images).expand(len(images), *pixels.shape)
-    return F.grid_sample(images[:, None], grid, align_corners=True)[:, 0]
 
 
 def _shortest_turn(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
