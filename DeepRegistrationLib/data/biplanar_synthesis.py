@@ -13,6 +13,7 @@ from DeepRegistrationLib.data.smooth_fields import random_field
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.geometry.c_arm import CArm
 from DeepRegistrationLib.geometry.detector_rays import DetectorRays, rays_of_cameras
+from DeepRegistrationLib.geometry.grid import ras_grid
 from DeepRegistrationLib.geometry.rotations import matrix_from_rotation_vector
 from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.resample import resample
@@ -237,12 +238,8 @@ def _other_pose_and_shape(
 
 def _torsion(geometry: VolumeGeometry, angles_rad: torch.Tensor) -> torch.Tensor:
     """(B, K, J, I, 3) [mm, RAS]; a twist about the S axis through the middle by (B,) from end to end."""
-    ijk = torch.stack(torch.meshgrid(*(torch.arange(n) for n in geometry.shape_kji), indexing="ij"), -1)
-    matrix = torch.from_numpy(geometry.ras_from_ijk)
-    from_middle = (
-        ijk.flip(-1).double() @ matrix[:3, :3].T + matrix[:3, 3] - torch.from_numpy(geometry.centre_ras)
-    )
-    from_middle = from_middle.to(angles_rad)
+    device, dtype = angles_rad.device, angles_rad.dtype
+    from_middle = ras_grid(geometry, device, dtype) - torch.from_numpy(geometry.centre_ras).to(angles_rad)
     share = from_middle[..., 2] / (from_middle[..., 2].amax() - from_middle[..., 2].amin())
     angle = angles_rad[:, None, None, None] * share
     x, y = from_middle[..., 0], from_middle[..., 1]

@@ -264,9 +264,9 @@ def search(
     return SearchResult(pool, number + 1)
 
 
-def _found_again(scene: XrayScene, answer: torch.Tensor, answers: Sequence[torch.Tensor]) -> bool:
+def _found_again(scene: XrayScene, answer: torch.Tensor, answers: list[torch.Tensor]) -> bool:
     """True if trails that began elsewhere ended at the same pose: another one would, too."""
-    near = are_near(torch.stack(list(answers)), answer, scene.centre, *_SAME_ANSWER)
+    near = are_near(torch.stack(answers), answer, scene.centre, *_SAME_ANSWER)
     return int(near.sum()) >= _ENOUGH_ANSWERS
 
 
