@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from DeepRegistrationLib.errors import InputError
 from DeepRegistrationLib.images.checks import check_image, check_same_grid
@@ -66,7 +65,7 @@ class XrayAnatomy:
         Without them bones are smaller than in the radiograph, and found nearer to the source.
         """
         values = self.components[0].values
-        around = F.max_pool3d(values[None, None], 3, stride=1, padding=1)[0, 0]
+        around = _largest_around(values)
         rim = self.components[0].with_values(torch.where(values > 0, values, _RIM * around))
         return replace(self, components=(rim, self.components[1]))
 
@@ -121,6 +120,17 @@ def prepare_anatomy(
         centre_ras=framed.centre_ras,
         points_ras=_drawn_points(bone),
     )
+
+
+def _largest_around(values: torch.Tensor) -> torch.Tensor:
+    """(K, J, I); largest of each voxel and its 26 neighbours; quicker than `max_pool3d` on a CPU."""
+    for axis in range(3):
+        inner = values.shape[axis] - 1
+        low, high = values.narrow(axis, 0, inner), values.narrow(axis, 1, inner)
+        values = values.clone()
+        values.narrow(axis, 1, inner).copy_(torch.maximum(values.narrow(axis, 1, inner), low))
+        values.narrow(axis, 0, inner).copy_(torch.maximum(values.narrow(axis, 0, inner), high))
+    return values
 
 
 def _sum(volumes: Sequence[Volume]) -> Volume:

@@ -14,6 +14,7 @@ from DeepRegistrationLib.optimize.radiograph_descent import (
 )
 from DeepRegistrationLib.optimize.radiograph_levels import MakeMeasure, reduction
 from DeepRegistrationLib.optimize.radiograph_refinement import (
+    RadiographLevel,
     RadiographRefinementSettings,
     refine_poses,
     retracted,
@@ -45,6 +46,10 @@ _LARGEST_PX = 256
 _NEARLY = PoseRange(turn_rad=0.05, shift_mm=3.0)
 # also tried before the last refinement of a single view, relative to what the search found
 _DEPTHS_MM = (-14.0, -9.0, -5.5, -2.5, 2.5, 5.5, 9.0, 14.0)
+# iterations after which most depths are given up, and how many stay
+_LOOK, _DEPTHS_KEPT = 3, 4
+# turn [rad], shift and depth [mm]: near enough for larger images to begin
+_NEARLY_THERE = (1e-4, 1e-2, 5e-2)
 
 
 @dataclass(eq=False)
@@ -148,28 +153,57 @@ def _refine_to_the_end(
     if scene.anatomy.bone_alone:
         scene = _fuller(scene, pose, measure)
     size = final_size_px(scene)
-    starts = _starts_in_depth(scene, pose)
-    # a short look tells which depth is right; larger images take longer and start nearer
-    plan = [(FINE_PX, 7, (0.0, 0.4)), (FINE_PX, 45, (0.4, 0.8))]
+    # a short look with voxels as large as pixels tells which depth is right
+    look = scene.level(FINE_PX, measure)
+    starts = refine_poses(_starts_in_depth(scene, pose), look, RadiographRefinementSettings(_LOOK))
+    best = starts.fit.similarity.argsort(descending=True)[:_DEPTHS_KEPT]
+    plan = [
+        _Step(look, RadiographRefinementSettings(2 * _LOOK), (0.0, 0.3)),
+        _Step(scene.level(FINE_PX, measure, fine=True), RadiographRefinementSettings(45), (0.3, 1.0)),
+    ]
     if size > FINE_PX:
-        plan.append((size, 15, (0.8, 1.0)))
-    for pixels, iterations, (begin, end) in plan:
+        nearly = RadiographRefinementSettings(45, *_NEARLY_THERE)
+        plan[1:] = [
+            _Step(plan[1].level, nearly, (0.3, 0.6)),
+            _Step(scene.level(size, measure, fine=True), RadiographRefinementSettings(15), (0.6, 1.0)),
+        ]
+    poses = starts.poses[best]
+    for step in plan:
         refined = refine_poses(
-            starts,
-            scene.level(pixels, measure, fine=True),
-            RadiographRefinementSettings(iterations),
-            lambda f, similarity, at, b=begin, e=end: track.follow(REFINE, b + f * (e - b), similarity, at),
+            poses,
+            step.level,
+            step.settings,
+            lambda f, similarity, at, part=step.part: track.follow(
+                REFINE, part[0] + f * (part[1] - part[0]), similarity, at
+            ),
         )
         best = int(refined.fit.similarity.argmax())
-        starts = refined.poses[best : best + 1]
-    return starts[0]
+        poses = refined.poses[best : best + 1]
+    return poses[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Part of the last refinement.
+
+    Attributes:
+        level: volume and radiographs.
+        settings: stopping rules.
+        part: of the progress: from, to.
+    """
+
+    level: RadiographLevel
+    settings: RadiographRefinementSettings
+    part: tuple[float, float]
 
 
 def _fuller(scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure) -> XrayScene:
     """The scene with the rims of its bones, if the radiographs show them there."""
     scenes = (scene, XrayScene(scene.anatomy.with_rim, scene.radiographs, scene.start))
-    levels = [one.level(FINE_PX, measure, fine=True) for one in scenes]
-    fits = [refine_poses(pose[None], level, RadiographRefinementSettings(7)).fit for level in levels]
+    fits = [
+        refine_poses(pose[None], one.level(FINE_PX, measure), RadiographRefinementSettings(2 * _LOOK + 1)).fit
+        for one in scenes
+    ]
     return scenes[int(fits[1].similarity[0] > fits[0].similarity[0])]
 
 

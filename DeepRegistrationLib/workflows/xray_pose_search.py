@@ -90,8 +90,8 @@ def fine_measure(fixed: torch.Tensor, mask: torch.Tensor) -> RadiographMeasure:
     return SumOfMeasures([gradient_orientation(fixed, mask), detail_measure(fixed, mask)])
 
 
-_FIRST_EFFORT = 0.35
-"""Of the first round: most searches need no more."""
+_FIRST_EFFORT, _SMALL_ROUNDS = 0.35, 2
+"""Of the first rounds: most searches need no more than one; two that end at the same pose are certain."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def search(
     for number in range(rounds):
         # what the first rounds did not find may lie further out
         wider = PoseRange(pose_range.turn_rad * (1 + 0.1 * number), pose_range.shift_mm * (1 + 0.1 * number))
-        effort = _FIRST_EFFORT if number == 0 else 1.0
+        effort = _FIRST_EFFORT if number < _SMALL_ROUNDS else 1.0
         count = max(8, round(effort * orientations))
         for which, trail in enumerate(trails):
             part = _Part(number, which, len(trails), advance)
