@@ -18,6 +18,9 @@ of a single view is known least."""
 CERTAIN_RATIO, CERTAIN_AGAIN = 1.3, 1.1
 """Fit of the answer over that of the best other pose; wrong poses did not reach these on the CTs for tuning.
 The second will do if trails that began elsewhere ended at the same pose."""
+BY_CHANCE = 0.15
+"""Wrong poses reach 0.12 to 0.27 on the CTs for tuning: an answer must fit better than that even if no other
+pose was found that does."""
 ENOUGH_RIVALS, CHANCE = 4, 0.25
 """Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
 wrong poses reach elsewhere is taken: all may have ended at the answer, too."""
@@ -54,8 +57,8 @@ def residual_ratio(best: float, rival: float) -> float:
 
 
 def score_ratio(best: float, rival: float) -> float:
-    """How many times better the answer fits; what is below 0.02 is chance."""
-    return max(best, 0.02) / max(rival, 0.02)
+    """How many times better the answer fits than another pose, or than any may by chance."""
+    return max(best, 0.0) / max(rival, BY_CHANCE)
 
 
 def stands_out(
