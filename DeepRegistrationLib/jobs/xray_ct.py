@@ -118,7 +118,7 @@ class XrayCtSettings:
     search_rotation_deg: float = 30.0
     search_translation_mm: float = 55.0
     candidates: int = 80
-    rounds: int = 4
+    rounds: int = 6
     time_limit_s: float | None = None
     bone_labels: tuple[int, ...] = ()
     polarity: XrayPolarity = XrayPolarity.AUTO
