@@ -154,31 +154,28 @@ def _refine_to_the_end(
         scene = _fuller(scene, pose, measure)
     size = final_size_px(scene)
     # a short look with voxels as large as pixels tells which depth is right
-    look = scene.level(FINE_PX, measure)
-    starts = refine_poses(_starts_in_depth(scene, pose), look, RadiographRefinementSettings(_LOOK))
-    best = starts.fit.similarity.argsort(descending=True)[:_DEPTHS_KEPT]
-    plan = [
-        _Step(look, RadiographRefinementSettings(2 * _LOOK), (0.0, 0.3)),
-        _Step(scene.level(FINE_PX, measure, fine=True), RadiographRefinementSettings(45), (0.3, 1.0)),
+    look, fine = scene.level(FINE_PX, measure), scene.level(FINE_PX, measure, fine=True)
+    steps = [
+        _Step(look, RadiographRefinementSettings(_LOOK), 0.2, _DEPTHS_KEPT),
+        _Step(look, RadiographRefinementSettings(2 * _LOOK), 0.3),
     ]
     if size > FINE_PX:
-        nearly = RadiographRefinementSettings(45, *_NEARLY_THERE)
-        plan[1:] = [
-            _Step(plan[1].level, nearly, (0.3, 0.6)),
-            _Step(scene.level(size, measure, fine=True), RadiographRefinementSettings(15), (0.6, 1.0)),
-        ]
-    poses = starts.poses[best]
-    for step in plan:
+        steps.append(_Step(fine, RadiographRefinementSettings(45, *_NEARLY_THERE), 0.6))
+        steps.append(_Step(scene.level(size, measure, fine=True), RadiographRefinementSettings(15), 1.0))
+    else:
+        steps.append(_Step(fine, RadiographRefinementSettings(45), 1.0))
+    poses, begin = _starts_in_depth(scene, pose), 0.0
+    for step in steps:
         refined = refine_poses(
             poses,
             step.level,
             step.settings,
-            lambda f, similarity, at, part=step.part: track.follow(
-                REFINE, part[0] + f * (part[1] - part[0]), similarity, at
+            lambda f, similarity, at, b=begin, e=step.end: track.follow(
+                REFINE, b + f * (e - b), similarity, at
             ),
         )
-        best = int(refined.fit.similarity.argmax())
-        poses = refined.poses[best : best + 1]
+        best = refined.fit.similarity.argsort(descending=True)[: step.kept]
+        poses, begin = refined.poses[best], step.end
     return poses[0]
 
 
@@ -189,12 +186,14 @@ class _Step:
     Attributes:
         level: volume and radiographs.
         settings: stopping rules.
-        part: of the progress: from, to.
+        end: of its part of the progress.
+        kept: poses that go on, the best ones.
     """
 
     level: RadiographLevel
     settings: RadiographRefinementSettings
-    part: tuple[float, float]
+    end: float
+    kept: int = 1
 
 
 def _fuller(scene: XrayScene, pose: torch.Tensor, measure: MakeMeasure) -> XrayScene:

@@ -21,7 +21,7 @@ The second will do if trails that began elsewhere ended at the same pose."""
 BY_CHANCE = 0.15
 """Wrong poses reach 0.12 to 0.27 on the CTs for tuning: an answer must fit better than that even if no other
 pose was found that does."""
-ENOUGH_RIVALS, CHANCE = 4, 0.25
+ENOUGH_RIVALS, USUAL_RIVAL = 4, 0.25
 """Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
 wrong poses reach elsewhere is taken: all may have ended at the answer, too."""
 
@@ -29,7 +29,7 @@ wrong poses reach elsewhere is taken: all may have ended at the answer, too."""
 def rival_score(
     pool: Candidates, answer: torch.Tensor, centre_ras: torch.Tensor, cameras: Sequence[Camera]
 ) -> float:
-    """Similarity of the best pose that is another answer; at least `CHANCE` if there are few.
+    """Similarity of the best pose that is another answer; at least `USUAL_RIVAL` if there are few.
 
     Args:
         pool: the best first.
@@ -48,7 +48,7 @@ def rival_score(
         others |= across.norm(dim=-1) > DIFFERENT_MM
     scores = pool.scores[others]
     best = float(scores.max()) if len(scores) else 0.0
-    return best if len(scores) >= ENOUGH_RIVALS else max(best, CHANCE)
+    return best if len(scores) >= ENOUGH_RIVALS else max(best, USUAL_RIVAL)
 
 
 def residual_ratio(best: float, rival: float) -> float:

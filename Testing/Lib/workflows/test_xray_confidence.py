@@ -16,7 +16,7 @@ from DeepRegistrationLib.workflows.result import Trust
 from DeepRegistrationLib.workflows.xray_confidence import XrayEvidence, judge
 from DeepRegistrationLib.workflows.xray_residual import edge_distance_mm
 from DeepRegistrationLib.workflows.xray_rivals import (
-    CHANCE,
+    USUAL_RIVAL,
     residual_ratio,
     rival_score,
     score_ratio,
@@ -115,7 +115,7 @@ def test_rivals_are_those_of_the_answer_and_not_of_the_best_of_the_search():
 
 def test_few_other_poses_do_not_tell_what_a_wrong_one_can_reach():
     """One pose that happens to fit badly must not make a weak answer look certain."""
-    assert rival_of(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01])) == pytest.approx(CHANCE)
+    assert rival_of(pool([[0.0] * 6, NEAR, TURNED], [0.9, 0.85, 0.01])) == pytest.approx(USUAL_RIVAL)
     assert rival_of(pool([[0.0] * 6, TURNED], [0.9, 0.5])) == pytest.approx(0.5)
     assert not stands_out(pool([[0.0] * 6, TURNED, MOVED], [0.26, 0.01, 0.0]), CENTRE, CAMERAS, False)
     assert stands_out(pool([[0.0] * 6, NEAR], [0.95, 0.9]), CENTRE, CAMERAS, False)
