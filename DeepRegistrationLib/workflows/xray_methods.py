@@ -26,13 +26,13 @@ from DeepRegistrationLib.similarity.gradient_orientation import gradient_orienta
 from DeepRegistrationLib.similarity.radiograph_correlation import radiograph_correlation
 from DeepRegistrationLib.similarity.radiograph_local_correlation import radiograph_local_correlation
 from DeepRegistrationLib.similarity.radiograph_mutual_information import radiograph_mutual_information
-from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, fine_measure, search
+from DeepRegistrationLib.workflows.xray_pose_search import FINE_PX, XrayScene, last_measure, search
 from DeepRegistrationLib.workflows.xray_region import within_reach
 from DeepRegistrationLib.workflows.xray_rivals import stands_out
 
 SEARCH, DESCEND, REFINE = "Searching the pose", "Following the gradient", "Refining the pose"
 MEASURES: dict[XrayMeasure, MakeMeasure] = {
-    XrayMeasure.DETAIL: fine_measure,
+    XrayMeasure.DETAIL: last_measure,
     XrayMeasure.GRADIENT_CORRELATION: gradient_correlation,
     XrayMeasure.CORRELATION: radiograph_correlation,
     XrayMeasure.LOCAL_CORRELATION: radiograph_local_correlation,

@@ -21,6 +21,8 @@ The second will do if trails that began elsewhere ended at the same pose."""
 BY_CHANCE = 0.15
 """Wrong poses reach 0.12 to 0.27 on the CTs for tuning: an answer must fit better than that even if no other
 pose was found that does."""
+ANY_WRONG = 0.27
+"""Largest fit of a wrong pose there: below it the search goes on, unless another trail ends at the same."""
 ENOUGH_RIVALS, USUAL_RIVAL = 4, 0.25
 """Of so many other answers the best one tells what a wrong pose can reach; of fewer it may be any, and what
 wrong poses reach elsewhere is taken: all may have ended at the answer, too."""
@@ -73,4 +75,5 @@ def stands_out(
         found_again: another trail ended at the first pose, too.
     """
     best, rival = float(pool.scores[0]), rival_score(pool, pool.poses[0], centre_ras, cameras)
-    return score_ratio(best, rival) > (CERTAIN_AGAIN if found_again else CERTAIN_RATIO)
+    ratio = score_ratio(best, rival)
+    return ratio > CERTAIN_AGAIN if found_again else ratio > CERTAIN_RATIO and best > ANY_WRONG

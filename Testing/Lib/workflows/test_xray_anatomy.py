@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from DeepRegistrationLib.errors import InputError
+from DeepRegistrationLib.geometry.volume_geometry import VolumeGeometry
 from DeepRegistrationLib.images.radiograph import Radiograph
+from DeepRegistrationLib.images.volume import Volume
 from DeepRegistrationLib.projection.attenuation import WATER_PER_MM, attenuation_from_hu
 from DeepRegistrationLib.projection.projector import project_volume
 from DeepRegistrationLib.workflows.xray_anatomy import prepare_anatomy
@@ -89,12 +91,30 @@ def test_a_bone_gets_its_rim_back_and_nothing_else_changes():
     around = (F.max_pool3d(is_bone.float()[None, None], 3, 1, 1)[0, 0] > 0) & ~is_bone
     assert torch.equal(fuller[is_bone], cut[is_bone])
     assert bool((fuller[around] > 0).all())
-    assert bool((fuller[around] < 0.5 * cut.max()).all())
+    densest_beside = F.max_pool3d(cut[None, None], 3, 1, 1)[0, 0]
+    assert bool((fuller[around] <= densest_beside[around] + 1e-7).all())
     assert bool((fuller[~around & ~is_bone] == 0).all())
     # there is room for it on every side
     for axis in range(3):
         assert not cut.select(axis, 0).any()
         assert not cut.select(axis, -1).any()
+
+
+def test_the_rim_beside_a_flat_face_is_half_the_bone_and_a_gap_is_not_denser_than_the_bone():
+    hu = torch.full((12, 12, 12), -1000.0)
+    hu[2:5, 2:10, 2:10] = 800.0
+    hu[6:9, 2:10, 2:10] = 800.0
+    matrix = np.diag([1.5, 2.0, 3.0, 1.0])
+    anatomy = prepare_anatomy(Volume(hu, VolumeGeometry((12, 12, 12), matrix)), None, (), CPU)
+    fuller = anatomy.with_rim.components[0]
+    at = np.linalg.inv(fuller.geometry.ras_from_ijk) @ matrix
+
+    def share(k, j, i):
+        i, j, k = np.rint((at @ [i, j, k, 1])[:3]).astype(int)
+        return float(fuller.values[k, j, i] / anatomy.components[0].values.max())
+
+    assert share(9, 6, 6) == pytest.approx(0.5)
+    assert share(5, 6, 6) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("is_cut", [True, False])

@@ -137,6 +137,9 @@ def test_ratios_compare_what_is_left_and_what_is_explained():
         (0.3, 0.25, False, False),
         (0.3, 0.25, True, True),
         (0.3, 0.28, True, False),
+        # as good as wrong poses may be: only a second trail that ends there makes it certain
+        (0.26, 0.1, False, False),
+        (0.26, 0.1, True, True),
     ],
 )
 def test_only_a_pose_that_stands_out_ends_the_search(best, others, found_again, is_certain):
