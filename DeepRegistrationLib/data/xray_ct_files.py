@@ -8,7 +8,7 @@ from DeepRegistrationLib.images.volume import Volume
 
 
 def read_xray_ct(entry: XrayCt, folder: Path) -> tuple[Volume, Volume | None]:
-    """A CT [HU] with voxels of their true size, and its bones on the same grid if there are labels.
+    """A CT [HU] with voxels of their true size and place, and its bones on the same grid if there are labels.
 
     Args:
         entry: which one.
@@ -18,7 +18,13 @@ def read_xray_ct(entry: XrayCt, folder: Path) -> tuple[Volume, Volume | None]:
         InputError: a file is missing or cannot be read.
     """
     ct_path, labels_path = entry.paths(folder)
-    ct = read_volume(ct_path).with_voxels_scaled(entry.header_factor)
+    ct = _mended(read_volume(ct_path), entry)
     if labels_path is None:
         return ct, None
-    return ct, read_volume(labels_path, labels=True).with_voxels_scaled(entry.header_factor)
+    return ct, _mended(read_volume(labels_path, labels=True), entry)
+
+
+def _mended(volume: Volume, entry: XrayCt) -> Volume:
+    """The volume with the header that it should have."""
+    volume = volume.with_voxels_scaled(entry.header_factor)
+    return volume if entry.reversed_axis is None else volume.with_axis_reversed(entry.reversed_axis)

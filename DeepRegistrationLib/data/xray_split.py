@@ -28,6 +28,7 @@ class XrayCt:
         use: tuned on or reported.
         bone_only: the CT itself holds bone only, -1000 HU elsewhere; no soft tissue can be simulated from it.
         header_factor: by which the voxels are larger than the header of both files says.
+        reversed_axis: along which the header of both files runs backwards, 0 is i; None where it is right.
         is_pelvis: the bones that are registered are a pelvis, as those of the paper; else a spine or a chest.
     """
 
@@ -37,6 +38,7 @@ class XrayCt:
     use: XraySplit
     bone_only: bool = False
     header_factor: float = 1.0
+    reversed_axis: int | None = None
     is_pelvis: bool = True
 
     def paths(self, folder: Path) -> tuple[Path, Path | None]:
@@ -48,6 +50,10 @@ TS0561_HEADER_FACTOR = 1.5
 """The file was reduced to 128 voxels along each axis from a CT with voxels of 1.5 mm, and its header forgets
 these: it makes the pelvis of an adult 176 mm wide and a lumbar vertebra with its disc 21 mm high. 1.5 times
 that is usual (264 and 31 mm)."""
+
+_BACK_TO_FRONT = 1
+"""The files of this collection are stored from back to front: read as their headers stand, patients are
+mirrored, with the spine before the bowels."""
 
 XRAY_CTS = (
     XrayCt(
@@ -62,6 +68,7 @@ XRAY_CTS = (
         "x2s/colon0532_ct.nii.gz",
         "x2s/colon0532_spine_label.nii.gz",
         XraySplit.TUNING,
+        reversed_axis=_BACK_TO_FRONT,
         is_pelvis=False,
     ),
     XrayCt(
@@ -69,6 +76,7 @@ XRAY_CTS = (
         "x2s/verse081_ct.nii.gz",
         "x2s/verse081_spine_label.nii.gz",
         XraySplit.TUNING,
+        reversed_axis=_BACK_TO_FRONT,
         is_pelvis=False,
     ),
     XrayCt("lidc0314", "thorax/lidc0314_chest_ct_2mm.nii.gz", None, XraySplit.TUNING, is_pelvis=False),
@@ -92,14 +100,22 @@ XRAY_CTS = (
         "x2s/ts0561_bones_label.nii.gz",
         XraySplit.REPORT,
         header_factor=TS0561_HEADER_FACTOR,
+        reversed_axis=_BACK_TO_FRONT,
     ),
     XrayCt("example_ct", "totalseg/example_ct.nii.gz", None, XraySplit.REPORT),
-    XrayCt("colon0243", "x2s/colon0243_ct.nii.gz", "x2s/colon0243_pelvis_label.nii.gz", XraySplit.REPORT),
+    XrayCt(
+        "colon0243",
+        "x2s/colon0243_ct.nii.gz",
+        "x2s/colon0243_pelvis_label.nii.gz",
+        XraySplit.REPORT,
+        reversed_axis=_BACK_TO_FRONT,
+    ),
     XrayCt(
         "colon0646",
         "x2s/colon0646_ct.nii.gz",
         "x2s/colon0646_spine_label.nii.gz",
         XraySplit.REPORT,
+        reversed_axis=_BACK_TO_FRONT,
         is_pelvis=False,
     ),
 )

@@ -29,6 +29,21 @@ def test_a_wrong_header_is_made_good_in_ct_and_labels(tmp_path):
         assert torch.equal(read.values.double(), written.values.double())
 
 
+def test_a_header_that_runs_backwards_is_turned_round_in_ct_and_labels(tmp_path):
+    ct, labels = a_volume(torch.float32), a_volume(torch.int16)
+    write_nrrd(ct, tmp_path / "ct.nrrd")
+    write_nrrd(labels, tmp_path / "labels.nrrd")
+    entry = XrayCt("one", "ct.nrrd", "labels.nrrd", XraySplit.REPORT, header_factor=1.5, reversed_axis=1)
+    for read, written in zip(read_xray_ct(entry, tmp_path), (ct, labels), strict=True):
+        # the first voxel of each row along j is where the last one was
+        for before, after in (((2, 0, 3), (2, 4, 3)), ((0, 1, 0), (0, 3, 0))):
+            k, j, i = after
+            expected = 1.5 * written.geometry.ras_from_ijk[:3] @ [i, j, k, 1]
+            k, j, i = before
+            assert np.allclose(read.geometry.ras_from_ijk[:3] @ [i, j, k, 1], expected, atol=1e-3)
+        assert torch.equal(read.values.double(), written.values.double())
+
+
 def test_a_ct_without_labels_has_none(tmp_path):
     write_nrrd(a_volume(torch.float32), tmp_path / "ct.nrrd")
     ct, labels = read_xray_ct(XrayCt("one", "ct.nrrd", None, XraySplit.TUNING), tmp_path)
