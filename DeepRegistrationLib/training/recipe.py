@@ -37,7 +37,8 @@ class TrainingSettings:
         l1: weight of the sum of the absolute weights in the loss.
         gradient_clip: largest norm of the gradient.
         average_decay: of the moving average of the weights that is validated and kept.
-        precision: of lightning: "32-true", "bf16-mixed" or "16-mixed".
+        precision: of lightning: "32-true", "bf16-mixed" or "16-mixed"; "auto" is mixed on graphics cards and
+            full elsewhere: most processors emulate bfloat16, convolutions take ten times as long.
         seed: of weights and samples.
     """
 
@@ -53,7 +54,7 @@ class TrainingSettings:
     l1: float = 0.0
     gradient_clip: float = 1.0
     average_decay: float = 0.998
-    precision: str = "bf16-mixed"
+    precision: str = "auto"
     seed: int = 0
 
 

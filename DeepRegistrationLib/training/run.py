@@ -40,6 +40,15 @@ class Machines:
     nodes: int = 1
 
 
+def precision_on(wanted: str, machines: Machines) -> str:
+    """Precision that lightning is told; decided here where the settings leave it open."""
+    if wanted != "auto":
+        return wanted
+    may_choose = machines.accelerator == "auto"
+    has_card = machines.accelerator == "cuda" or (may_choose and torch.cuda.is_available())
+    return "bf16-mixed" if has_card else "32-true"
+
+
 def train(
     recipe: Recipe,
     data: Path,
@@ -91,7 +100,7 @@ def train(
         devices=machines.devices,
         num_nodes=machines.nodes,
         strategy="ddp" if machines.devices * machines.nodes > 1 else "auto",
-        precision=settings.precision,
+        precision=precision_on(settings.precision, machines),
         max_steps=settings.steps,
         gradient_clip_val=settings.gradient_clip,
         log_every_n_steps=min(20, settings.steps_per_epoch),

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from DeepRegistrationLib.errors import Cancelled, InputError, RegistrationError
 from DeepRegistrationLib.networks.pose_net import PoseNet
 from DeepRegistrationLib.training.recipes import make_recipe
-from DeepRegistrationLib.training.run import Machines, train
+from DeepRegistrationLib.training.run import Machines, precision_on, train
 from DeepRegistrationLib.training.shared_batch_norm import SharedBatchNorm, share_batch_norms
 from DeepRegistrationLib.training.trainable_network import TrainableNetwork
 from Testing.Lib.architecture.source_tree import ROOT
@@ -48,6 +48,20 @@ def losses(folder) -> dict[int, float]:
         with table.open() as file:
             curve |= {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file) if row["loss"]}
     return curve
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accelerator", "taken"),
+    [
+        ("auto", "cpu", "32-true"),
+        ("auto", "mps", "32-true"),
+        ("auto", "cuda", "bf16-mixed"),
+        ("bf16-mixed", "cpu", "bf16-mixed"),
+        ("32-true", "cuda", "32-true"),
+    ],
+)
+def test_processors_train_in_full_precision_unless_the_settings_say_otherwise(wanted, accelerator, taken):
+    assert precision_on(wanted, Machines(accelerator)) == taken
 
 
 def test_a_training_leaves_weights_that_build_the_network(config, a_phantom_atlas_folder, tmp_path):
