@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from DeepRegistrationLib.errors import RegistrationError
 from DeepRegistrationLib.models.catalog import model_catalog
-from DeepRegistrationSlicer.Choices import BoneAtlasChoice, JobChoice
+from DeepRegistrationSlicer.Choices import BoneAtlasChoice, JobChoice, XrayMethodChoice
 from DeepRegistrationSlicer.HeadlessSlicer import isDesktop
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
 
@@ -28,12 +28,18 @@ class Part:
     licence: str
 
 
+XRAY_METHODS_WITH_NETWORK = (XrayMethodChoice.NET, XrayMethodChoice.NET_GRAD_NCC)
 FEMUR_ATLAS = Part("femur-atlas", "CC BY-NC 4.0, as the bones that it was made from (non-commercial)")
 
 
 def partsOf(parameters: RegistrationParameters) -> list[Part]:
-    """What the tab shown may use. Networks begin with the first word of their job: fetal, us, biplanar."""
+    """What the tab shown may use. Networks begin with the first word of their job: fetal, us, biplanar, xray.
+
+    Of radiographs and a CT only the descents of the paper use one, and only these ask.
+    """
     word = parameters.job.value.partition("-")[0]
+    if parameters.job == JobChoice.XRAY_CT and parameters.xrayCt.method not in XRAY_METHODS_WITH_NETWORK:
+        return []
     entries = [entry for entry in model_catalog().values() if entry.is_non_commercial]
     parts = [Part(entry.name, entry.licence) for entry in entries if entry.name.partition("-")[0] == word]
     isFemur = parameters.biplanar.atlas.source == BoneAtlasChoice.FEMUR

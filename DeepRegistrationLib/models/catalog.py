@@ -127,7 +127,7 @@ class ModelEntry:
     @property
     def is_non_commercial(self) -> bool:
         """Whether its licence says that it is not for commercial use."""
-        return NON_COMMERCIAL in self.licence
+        return any(words in self.licence for words in (NON_COMMERCIAL, "CC BY-NC"))
 
     @property
     def stamp(self) -> ModelStamp:

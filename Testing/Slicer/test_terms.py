@@ -5,7 +5,7 @@ import types
 import pytest
 import slicer
 from DeepRegistrationSlicer import Terms
-from DeepRegistrationSlicer.Choices import BoneAtlasChoice, JobChoice
+from DeepRegistrationSlicer.Choices import BoneAtlasChoice, JobChoice, XrayMethodChoice
 from DeepRegistrationSlicer.Parameters import RegistrationParameters
 from DeepRegistrationSlicer.Terms import FEMUR_ATLAS, Part, agreeToTerms, partsOf
 
@@ -71,12 +71,22 @@ def test_nobody_is_asked_where_nobody_can_answer(a_person, agreed, monkeypatch):
 
 @pytest.mark.parametrize("job", JobChoice)
 def test_the_parts_of_a_job_are_the_networks_named_after_it_and_its_atlas(choices, job):
-    named = {part.name for part in partsOf(choices(job))}
+    parameters = choices(job)
+    parameters.xrayCt.method = XrayMethodChoice.NET
+    named = {part.name for part in partsOf(parameters)}
     word = job.value.partition("-")[0]
-    restricted = {entry.name for entry in model_catalog().values() if "non-commercial" in entry.licence}
+    restricted = {entry.name for entry in model_catalog().values() if entry.is_non_commercial}
     assert restricted
     atlas = {FEMUR_ATLAS.name} if job == JobChoice.BIPLANAR else set()
     assert named == {name for name in restricted if name.startswith(f"{word}-")} | atlas
+
+
+@pytest.mark.parametrize("method", XrayMethodChoice)
+def test_a_ct_and_radiographs_ask_only_where_the_network_is_used(choices, method):
+    parameters = choices(JobChoice.XRAY_CT)
+    parameters.xrayCt.method = method
+    uses_network = method in (XrayMethodChoice.NET, XrayMethodChoice.NET_GRAD_NCC)
+    assert [part.name for part in partsOf(parameters)] == (["xray-deep-net"] if uses_network else [])
 
 
 def test_an_atlas_of_ones_own_needs_no_terms(choices):
